@@ -1,0 +1,35 @@
+// npm test [-- VITEST OPTIONS]: everything but the browser tests and the long ones; npm run test:browser and test:durability run those.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { ensureBuilt } from './build.mjs';
+import { root } from './prisma.mjs';
+
+const browserCandidates = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+await ensureBuilt();
+const given = process.argv.slice(2);
+const [mode, ...rest] = ['browser', 'durability'].includes(given[0]) ? given : ['node', ...given];
+const browser = browserCandidates.find((candidate) => candidate && existsSync(candidate));
+if (mode === 'browser' && !browser) {
+  console.error('No Chromium found. Install one (Debian: apt-get install chromium) or set CHROMIUM_PATH.');
+  process.exit(1);
+}
+const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const run = spawnSync(
+  process.execPath,
+  [vitest, 'run', '--project', mode, ...(mode === 'durability' ? ['--no-file-parallelism'] : []), ...rest],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...(browser ? { CHROMIUM_PATH: browser } : {}) },
+  },
+);
+if (mode === 'node') {
+  console.log(
+    browser
+      ? '\nThe browser tests are apart: npm run test:browser'
+      : '\nSkipped: the browser tests (no Chromium on this machine). Install one and run: npm run test:browser',
+  );
+}
+process.exit(run.status ?? 1);

@@ -1,0 +1,153 @@
+/** Composition root with HTTP: services in, a request handler out. What runs before what is decided here and nowhere else. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Koa from 'koa';
+import { createJwksRoutes, createProbeRoutes } from './api/index.js';
+import { MIN_PASSWORD_CHARS } from './identity/index.js';
+import { createBrowserSessions } from './oidc/browser-session.js';
+import { buildConfiguration, isProviderPath, routes } from './oidc/configuration.js';
+import { createProviderExtensions } from './oidc/extensions.js';
+import { createInteractions } from './oidc/interactions.js';
+import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
+import { createAccountPages } from './pages/account/index.js';
+import { createBrowserCookies } from './pages/browser-cookies.js';
+import { createContinueTo } from './pages/continue-to.js';
+import { createDevMailboxPages } from './pages/dev/index.js';
+import { createErrorEdge } from './pages/error-edge.js';
+import { createInteractionPages } from './pages/interaction/index.js';
+import { createPageKit } from './pages/page-kit.js';
+import { createPasswordStrengthRoutes } from './pages/password-strength.js';
+import { createProviderPages } from './pages/provider-pages.js';
+import { createRecoveryPages } from './pages/recovery/index.js';
+import { createRegistrationPages } from './pages/registration/index.js';
+import { createStartPages } from './pages/start/index.js';
+import { createHealth, type Health } from './platform/health/index.js';
+import { cookieNames, createAdmission, createCsrf, readForm, requestLog, securityHeaders, serveAssets } from './platform/http/index.js';
+import type { Services } from './services.js';
+
+export type App = {
+  /** For `http.createServer`. Answers every request, and never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  health: Health;
+  provider: ProviderHolder;
+};
+
+export function createApp(services: Services): App {
+  const { config, identity, log } = services;
+  const development = config.env === 'development';
+  const names = cookieNames(config.issuerUrl);
+  const csrf = createCsrf({ secrets: config.cookieSecrets, issuerUrl: config.issuerUrl, names });
+  const pages = createPageKit({ renderer: services.renderer, csrf });
+  const cookies = createBrowserCookies({ names });
+  const { findClient, findResource } = services;
+  const mailboxUrl = services.mailer.mailbox ? '/dev/mailbox' : undefined;
+
+  const providerPages = createProviderPages({ pages, findClient, findAccount: identity.accounts.find, development, log });
+  const holder = createProviderHolder({
+    issuerUrl: config.issuerUrl,
+    log,
+    buildConfiguration: () =>
+      buildConfiguration({
+        config,
+        adapter: services.adapter,
+        jwks: services.signingKeys.current().jwks,
+        cookies: names,
+        pages: providerPages,
+        findAccount: services.findActiveAccount,
+        findResource: services.findResourceServer,
+        consents: services.consents,
+        refreshUses: services.refreshUses,
+        requests: services.requests,
+      }),
+    extensions: createProviderExtensions({
+      audit: services.audit,
+      log,
+      forward: providerPages.forward,
+      jwtAccessTokens: services.jwtAccessTokens,
+      isPreviousSecret: services.clients.isPreviousSecret,
+      refreshUses: services.refreshUses,
+    }),
+  });
+  services.signingKeys.onChange(() => holder.rebuild());
+
+  const interactions = createInteractions({ holder, states: services.interactionStates, requests: services.requests });
+  const continueTo = createContinueTo({ interactions, findClient });
+  const browserSessions = createBrowserSessions({ holder });
+  const health = createHealth({
+    checks: [
+      { name: 'database', check: () => services.db.ping().then(() => true) },
+      { name: 'database_writes', check: () => services.db.isWritable() },
+      { name: 'signing_key', check: () => services.signingKeys.current().jwks.keys.length > 0 },
+    ],
+  });
+  const passwordMinLength = MIN_PASSWORD_CHARS;
+
+  const koa = new Koa({ keys: config.cookieSecrets, proxy: true });
+  koa.on('error', (error) => log.error({ err: error }, 'a response failed'));
+  koa.use(securityHeaders({ https: names.secure }));
+  koa.use(requestLog(log));
+  koa.use(createErrorEdge({ pages, log }));
+  koa.use(serveAssets(services.renderer.assets));
+  const routers = [
+    createProbeRoutes({ health }),
+    createJwksRoutes({ jwksDocument: services.signingKeys.jwksDocument }),
+    createInteractionPages({
+      pages,
+      interactions,
+      findClient,
+      findResource,
+      identity,
+      cookies,
+      consents: services.consents,
+      audit: services.audit,
+      registration: config.registration,
+    }),
+    createRegistrationPages({
+      pages,
+      identity,
+      cookies,
+      continueTo,
+      open: config.registration,
+      passwordMinLength,
+      verificationTtlSeconds: config.verificationTtlSeconds,
+      mailboxUrl,
+    }),
+    createRecoveryPages({ pages, identity, cookies, continueTo, passwordMinLength, resetTtlSeconds: config.resetTtlSeconds, mailboxUrl }),
+    createAccountPages({ ...services, pages, cookies, browserSessions, issuerUrl: config.issuerUrl, passwordMinLength }),
+    createPasswordStrengthRoutes({ passwords: identity.passwords, limits: services.limits, issuerUrl: config.issuerUrl }),
+    createStartPages({
+      pages,
+      browserSessions,
+      identity,
+      registration: config.registration,
+      development: development
+        ? { issuerUrl: config.issuerUrl, demoUrl: config.demo ? `http://127.0.0.1:${config.demoPort}/` : undefined, mailboxUrl }
+        : undefined,
+    }),
+    ...(development && services.mailer.mailbox ? [createDevMailboxPages({ pages, mailbox: services.mailer.mailbox })] : []),
+  ];
+  for (const router of routers) koa.use(router.routes());
+  koa.use(async (ctx, next) => {
+    if (!isProviderPath(ctx.path)) return next();
+    // A form posted from another site carries no SameSite=Lax cookies; the GET it is redirected to does.
+    if (ctx.method === 'POST' && (ctx.path === routes.authorization || ctx.path === routes.end_session)) {
+      const form = await readForm(ctx);
+      ctx.status = 303;
+      return ctx.redirect(`${ctx.path}?${new URLSearchParams([...form])}`);
+    }
+    // Not every answer of the library says so; the metadata alone may be kept.
+    if (!ctx.path.startsWith('/.well-known/')) ctx.set('Cache-Control', 'no-store');
+    // The provider is an application of its own and answers by itself, in the headers set so far.
+    ctx.respond = false;
+    return holder.handle(ctx.req, ctx.res);
+  });
+
+  const admit = createAdmission({ issuerUrl: config.issuerUrl, trustProxy: config.trustProxy, redirect: development });
+  const callback = koa.callback();
+  return {
+    health,
+    provider: holder,
+    handle(request, response) {
+      if (admit(request, response)) void callback(request, response);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { Account } from '../identity/index.js';
+import type { Services } from '../services.js';
+import { CliError } from './failure.js';
+
+/** The highest first. */
+const RANKS = ['admin', 'manager', 'user'];
+
+/** An account as programs see it, by the names of the JSON API. */
+export const dataOfAccount = (account: Account) => ({
+  id: account.id,
+  email: account.email,
+  username: account.username,
+  first_name: account.firstName,
+  last_name: account.lastName,
+  full_name: account.fullName,
+  role: RANKS.find((name) => account.roles.includes(name)) ?? account.roles[0] ?? null,
+  roles: account.roles,
+  is_active: account.status === 'active',
+  is_verified: account.emailVerifiedAt !== null,
+  has_password: account.hasPassword,
+  created_at: account.createdAt.toISOString(),
+  updated_at: account.updatedAt.toISOString(),
+});
+
+/** Finds whom an operator means: an id, an address or a username. @throws CliError when nobody is found */
+export async function getAccount({ identity }: Pick<Services, 'identity'>, named: string): Promise<Account> {
+  const account = (await identity.accounts.find(named)) ?? (await identity.accounts.findByIdentifier(named));
+  if (!account) {
+    throw new CliError('There is no such account.', {
+      mend: 'Name it by its id, e-mail address or username. See who is there: latchkey user list',
+    });
+  }
+  return account;
+}

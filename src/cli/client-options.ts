@@ -1,0 +1,124 @@
+import { type Command, Option } from 'commander';
+import { collectWords, wholeNumber } from './values.js';
+
+/** How a flag becomes a member of client metadata. */
+type Member = { member: string; flags: string; help: string; kind: 'text' | 'list' | 'number' };
+
+/** RFC 7591 names as flags; lists are given by repeating the flag, under its singular or its RFC name. */
+const MEMBERS: readonly Member[] = [
+  { member: 'client_name', flags: '--client-name <name>', help: 'name that people see', kind: 'text' },
+  {
+    member: 'redirect_uris',
+    flags: '--redirect-uri, --redirect-uris <uri>',
+    help: 'where sign-ins may return to; repeatable',
+    kind: 'list',
+  },
+  {
+    member: 'post_logout_redirect_uris',
+    flags: '--post-logout-redirect-uri, --post-logout-redirect-uris <uri>',
+    help: 'where sign-outs may return to; repeatable',
+    kind: 'list',
+  },
+  {
+    member: 'grant_types',
+    flags: '--grant-type, --grant-types <grant>',
+    help: 'authorization_code, refresh_token, client_credentials; repeatable',
+    kind: 'list',
+  },
+  {
+    member: 'response_types',
+    flags: '--response-type, --response-types <type>',
+    help: 'follows from the grants; repeatable',
+    kind: 'list',
+  },
+  {
+    member: 'scope',
+    flags: '--scope <scopes>',
+    help: 'the most it may ask for, separated by spaces (default: every scope a person may allow; none for client_credentials)',
+    kind: 'text',
+  },
+  {
+    member: 'token_endpoint_auth_method',
+    flags: '--token-endpoint-auth-method <method>',
+    help: 'client_secret_basic, client_secret_post, or none for a public client',
+    kind: 'text',
+  },
+  { member: 'application_type', flags: '--application-type <type>', help: 'web or native', kind: 'text' },
+  {
+    member: 'profile',
+    flags: '--profile <profile>',
+    help:
+      'default, spa, native, service, mcp or fapi2: sets what the others leave open. fapi2 enforces a confidential client, PKCE and https ' +
+      'redirect URIs, and does not rotate refresh tokens; the rest of FAPI 2.0 is not there yet',
+    kind: 'text',
+  },
+  {
+    member: 'default_resource',
+    flags: '--default-resource <identifier>',
+    help: 'resource server its access tokens are for when it names none',
+    kind: 'text',
+  },
+  {
+    member: 'access_token_ttl_seconds',
+    flags: '--access-token-ttl-seconds <seconds>',
+    help: 'lifetime of its access tokens',
+    kind: 'number',
+  },
+  {
+    member: 'refresh_token_ttl_seconds',
+    flags: '--refresh-token-ttl-seconds <seconds>',
+    help: 'lifetime of its refresh tokens',
+    kind: 'number',
+  },
+  { member: 'id_token_ttl_seconds', flags: '--id-token-ttl-seconds <seconds>', help: 'lifetime of its ID tokens', kind: 'number' },
+  { member: 'client_uri', flags: '--client-uri <url>', help: 'its home page', kind: 'text' },
+  { member: 'logo_uri', flags: '--logo-uri <url>', help: 'its logo', kind: 'text' },
+  { member: 'policy_uri', flags: '--policy-uri <url>', help: 'its privacy policy', kind: 'text' },
+  { member: 'tos_uri', flags: '--tos-uri <url>', help: 'its terms of service', kind: 'text' },
+  { member: 'contacts', flags: '--contact, --contacts <email>', help: 'whom to ask about it; repeatable', kind: 'list' },
+  { member: 'default_max_age', flags: '--default-max-age <seconds>', help: 'oldest sign-in it accepts', kind: 'number' },
+  { member: 'initiate_login_uri', flags: '--initiate-login-uri <url>', help: 'where a sign-in that begins here is sent', kind: 'text' },
+  { member: 'subject_type', flags: '--subject-type <type>', help: 'public', kind: 'text' },
+  {
+    member: 'id_token_signed_response_alg',
+    flags: '--id-token-signed-response-alg <alg>',
+    help: 'how its ID tokens are signed',
+    kind: 'text',
+  },
+];
+
+const SWITCHES: readonly { member: string; name: string; on: string; off: string }[] = [
+  { member: 'first_party', name: 'first-party', on: 'ours: people are not asked for consent', off: 'not ours: consent is asked' },
+  { member: 'require_pkce', name: 'require-pkce', on: 'PKCE is required', off: 'exempts a confidential client from PKCE' },
+  {
+    member: 'require_auth_time',
+    name: 'require-auth-time',
+    on: 'auth_time is always in its ID tokens',
+    off: 'auth_time only where it is asked for',
+  },
+];
+
+const number = wholeNumber({ min: 0, max: 9_999_999_999, what: 'a whole number' });
+
+/** Adds the flags of client metadata to a command. */
+export function addMetadataOptions(command: Command): Command {
+  for (const { flags, help, kind } of MEMBERS) {
+    const option = new Option(flags, help);
+    if (kind === 'number') option.argParser(number);
+    if (kind === 'list') option.argParser(collectWords);
+    command.addOption(option);
+  }
+  for (const { name, on, off } of SWITCHES) command.option(`--${name}`, on).option(`--no-${name}`, off);
+  return command;
+}
+
+/** Client metadata from parsed flags. Only what was given; with `nullIfEmpty` an empty text takes the member away. */
+export function readMetadata(options: Record<string, unknown>, { nullIfEmpty }: { nullIfEmpty: boolean }): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const { member } of [...MEMBERS, ...SWITCHES]) {
+    const value = options[member.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value === undefined) continue;
+    given[member] = nullIfEmpty && value === '' ? null : value;
+  }
+  return given;
+}

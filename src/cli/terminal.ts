@@ -1,0 +1,57 @@
+import { createInterface } from 'node:readline/promises';
+import { type Readable, Writable } from 'node:stream';
+import { CliError } from './failure.js';
+
+/** Where a command reads and writes: data goes to standard output, everything else to standard error. */
+export type Terminal = {
+  out(text: string): void;
+  err(text: string): void;
+  /** Somebody sits there who can be asked. */
+  isInteractive: boolean;
+  /** Asks for a line that is not shown while it is typed. */
+  askHidden(question: string): Promise<string>;
+  /** Asks for a line. */
+  ask(question: string): Promise<string>;
+  /** All of standard input. @throws CliError when it is larger than `maxBytes` */
+  readAll(maxBytes: number): Promise<string>;
+};
+
+type Streams = { stdin: Readable & { isTTY?: boolean }; stdout: Writable; stderr: Writable };
+
+export function createTerminal({ stdin, stdout, stderr }: Streams = process): Terminal {
+  async function prompt(question: string, { hidden }: { hidden: boolean }): Promise<string> {
+    // In terminal mode readline turns the terminal's own echo off and writes what is typed itself: here, to nowhere.
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const reader = createInterface({ input: stdin, output: hidden ? nowhere : stderr, terminal: true });
+    const interrupted = new AbortController();
+    reader.once('SIGINT', () => interrupted.abort());
+    reader.once('close', () => interrupted.abort());
+    if (hidden) stderr.write(question);
+    try {
+      return await reader.question(hidden ? '' : question, { signal: interrupted.signal });
+    } catch (cause) {
+      throw new CliError('Nothing was done: the question was not answered.', { cause });
+    } finally {
+      if (hidden) stderr.write('\n');
+      reader.close();
+    }
+  }
+
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    isInteractive: Boolean(stdin.isTTY),
+    askHidden: (question) => prompt(question, { hidden: true }),
+    ask: (question) => prompt(question, { hidden: false }),
+    async readAll(maxBytes) {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of stdin) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw new CliError(`Standard input is longer than ${maxBytes} bytes.`);
+        chunks.push(Buffer.from(chunk));
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    },
+  };
+}

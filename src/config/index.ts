@@ -1,0 +1,183 @@
+/**
+ * Owns: every setting, and the secrets a local installation makes for itself. The only reader of process.env.
+ * Does not own: what the settings do.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import type { z } from 'zod';
+import type { Setting } from './define.js';
+import { readLocalSecret } from './local-secrets.js';
+import { settings } from './settings.js';
+
+type Parsed = { [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never };
+type Optional =
+  | 'issuerUrl'
+  | 'databaseUrl'
+  | 'trustProxy'
+  | 'demo'
+  | 'smtpUrl'
+  | 'clientsFile'
+  | 'resourcesFile'
+  | 'brandLogo'
+  | 'metricsPort'
+  | 'logFormat';
+
+/** The settings, parsed and complete. */
+export type Config = Omit<Parsed, Optional> & {
+  issuerUrl: string;
+  databaseUrl: string;
+  demo: boolean;
+  logFormat: 'pretty' | 'json';
+  /** How many passwords are hashed at a time. */
+  hashConcurrency: number;
+} & { [K in 'trustProxy' | 'smtpUrl' | 'clientsFile' | 'resourcesFile' | 'brandLogo' | 'metricsPort']: Parsed[K] | undefined };
+
+/** All faults of a configuration, each with its mend. */
+export class ConfigurationError extends Error {
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.name = 'ConfigurationError';
+    this.faults = faults;
+  }
+}
+
+/** Settings by their names. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads, checks and completes the settings.
+ * @param environment the environment; the process's own unless given
+ * @param root where keys/ and relative paths start
+ * @throws ConfigurationError listing every fault at once
+ */
+export function loadConfig(environment: Environment = process.env, { root = process.cwd() }: { root?: string } = {}): Config {
+  const faults: Fault[] = [];
+  const parsed: Record<string, unknown> = {};
+  for (const [key, definition] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const text = readText(environment, definition, faults) ?? definition.fallback;
+    if (text !== undefined) parsed[key] = parseText(definition, text, faults);
+  }
+  const config = parsed as Parsed;
+  const production = config.env === 'production';
+  config.dataDir = path.resolve(root, config.dataDir ?? './data');
+  config.issuerUrl ??= `http://localhost:${config.port}`;
+  config.databaseUrl ??= `file:${path.join(config.dataDir, 'latchkey.db')}`;
+  config.demo ??= !production;
+  config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
+  if (production) {
+    // What is faulty in itself is not called missing as well.
+    const known = new Set(faults.map(({ name }) => name));
+    faults.push(...productionFaults(config).filter(({ name }) => !known.has(name)));
+  } else {
+    faults.push(...developmentFaults(config, environment));
+    if (faults.length === 0) addLocalSecrets(config, root, faults);
+  }
+  if (faults.length > 0) throw new ConfigurationError(faults.map(({ text }) => text));
+  for (const key of ['clientsFile', 'resourcesFile', 'brandLogo'] as const) {
+    if (config[key] !== undefined) config[key] = path.resolve(root, config[key]);
+  }
+  return { ...(config as Config), hashConcurrency: hashConcurrencyOf(environment) };
+}
+
+/** Whether whoever runs this wants to see the inside of failures, known also where the settings are faulty. */
+export const isDebugging = (environment: Environment = process.env): boolean => ['debug', 'trace'].includes(environment.LOG_LEVEL ?? '');
+
+/** libuv's pool is shared by argon2, file access, DNS and RSA signatures; four threads stay for the others, so that a flood of sign-ins delays no token. */
+const THREADS_FOR_OTHERS = 4;
+const DEFAULT_POOL_THREADS = 4;
+
+/** The pool's size is fixed when the process starts (UV_THREADPOOL_SIZE), so hashing adapts to it: with the default pool, one at a time. */
+function hashConcurrencyOf(environment: Environment): number {
+  const threads = Number(environment.UV_THREADPOOL_SIZE) || DEFAULT_POOL_THREADS;
+  return Math.max(1, Math.min(availableParallelism(), threads - THREADS_FOR_OTHERS));
+}
+
+/** What is wrong with a setting; `text` begins with its name and ends with its mend. */
+type Fault = { name: string; text: string };
+
+function parseText(definition: Setting<unknown>, text: string, faults: Fault[]): unknown {
+  const result = (definition.schema as z.ZodType<unknown, string>).safeParse(text);
+  if (result.success) return result.data;
+  for (const { message } of result.error.issues) faults.push({ name: definition.name, text: `${definition.name} ${message}` });
+  return undefined;
+}
+
+/** Completes the secrets that were not given with those that this installation makes for itself. */
+function addLocalSecrets(config: Parsed, root: string, faults: Fault[]): void {
+  const places = { root, dataDir: config.dataDir };
+  for (const [key, file] of [
+    ['keyEncryptionKey', 'key-encryption-key'],
+    ['cookieSecrets', 'cookie-secrets'],
+  ] as const) {
+    if (config[key]) continue;
+    const { name, schema } = settings[key];
+    try {
+      const result = schema.safeParse(readLocalSecret(file, places));
+      if (result.success) Object.assign(config, { [key]: result.data });
+      else faults.push({ name, text: `${name}: the file ${file} under keys/ or DATA_DIR is damaged: restore it, or set ${name}` });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      faults.push({
+        name,
+        text: `${name}: ${file} can be neither read nor made under keys/ or DATA_DIR (${code}): make DATA_DIR writable, or set ${name}`,
+      });
+    }
+  }
+}
+
+function readText(environment: Environment, definition: Setting<unknown>, faults: Fault[]): string | undefined {
+  const { name } = definition;
+  // An empty variable is how compose files and shells say "not set".
+  const text = environment[name] || undefined;
+  if (!definition.secret) return text;
+  const file = environment[`${name}_FILE`] || undefined;
+  if (!file) return text;
+  if (text !== undefined) {
+    faults.push({ name, text: `${name} and ${name}_FILE are both set: keep one of them` });
+    return undefined;
+  }
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    faults.push({ name, text: `${name}_FILE cannot be read (${code}): name a file the server's user may read` });
+    return undefined;
+  }
+}
+
+/**
+ * Development is the default, for a machine of one's own. It shows everybody every mail, so an installation that other machines reach is never in
+ * it by a forgotten setting.
+ */
+function developmentFaults({ issuerUrl, smtpUrl }: Parsed, environment: Environment): Fault[] {
+  if (environment[settings.env.name] || !issuerUrl || !URL.canParse(issuerUrl) || isLoopback(new URL(issuerUrl).hostname)) return [];
+  const shows = smtpUrl ? '' : ', where everybody who comes reads all mails, password resets too';
+  const text = `${settings.env.name} must be set for an ISSUER_URL that other machines reach: production, or development${shows}`;
+  return [{ name: settings.env.name, text }];
+}
+
+const isLoopback = (hostname: string) => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+
+function productionFaults(config: Parsed): Fault[] {
+  const make = 'Make one with: openssl rand -base64 32';
+  const checks: [name: string, faulty: boolean, mend: string][] = [
+    [
+      'ISSUER_URL',
+      !config.issuerUrl?.startsWith('https:'),
+      'must be https in production: set the address that browsers use, such as https://login.example.com',
+    ],
+    ['KEY_ENCRYPTION_KEY', !config.keyEncryptionKey, `(or KEY_ENCRYPTION_KEY_FILE) must be set in production. ${make}`],
+    ['COOKIE_SECRETS', !config.cookieSecrets, `(or COOKIE_SECRETS_FILE) must be set in production. ${make}`],
+    [
+      'SMTP_URL',
+      !config.smtpUrl,
+      '(or SMTP_URL_FILE) must be set in production: without it nobody can verify an address or reset a password',
+    ],
+    ['DEMO', config.demo, 'must not be on in production: its client secret is public'],
+  ];
+  return checks.flatMap(([name, faulty, mend]) => (faulty ? [{ name, text: `${name} ${mend}` }] : []));
+}

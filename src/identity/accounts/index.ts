@@ -1,0 +1,18 @@
+/**
+ * Owns: the accounts: what an address, a username and a name may be, that both are unique, status, and the list of accounts.
+ * Does not own: passwords, how an account comes to be confirmed (registration), which roles there are (roles).
+ */
+export { displayNameOf } from './display-name.js';
+export { accountNotFound, emailTaken, usernameTaken } from './errors.js';
+export { type AccountRow, createAccountRepository } from './repository.js';
+export {
+  emailSchema,
+  foldEmail,
+  foldUsername,
+  newAccountSchema,
+  type Profile,
+  type ProfileInput,
+  profileSchema,
+  readInput,
+} from './schemas.js';
+export { type Account, type AccountPage, type Accounts, createAccounts, type NewAccount, personalWords, toAccount } from './service.js';

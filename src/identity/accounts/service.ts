@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import type { Audit } from '../../platform/audit/index.js';
+import { nowDate } from '../../platform/clock.js';
+import type { Database, Transaction } from '../../platform/db/index.js';
+import { AppError } from '../../platform/errors.js';
+import type { AdminGuard } from '../roles/index.js';
+import type { SessionEnder } from '../session-ender.js';
+import { accountNotFound, emailTaken, usernameTaken } from './errors.js';
+import { type AccountRow, createAccountRepository } from './repository.js';
+import { foldEmail, foldUsername, newAccountSchema, type ProfileInput, profileSchema, readInput } from './schemas.js';
+
+/** A person who can sign in. `email` is case-folded. */
+export type Account = {
+  id: string;
+  email: string;
+  username: string | null;
+  firstName: string | null;
+  lastName: string | null;
+  fullName: string | null;
+  status: 'active' | 'disabled';
+  emailVerifiedAt: Date | null;
+  hasPassword: boolean;
+  passwordSetAt: Date | null;
+  /** role names, in alphabetical order */
+  roles: string[];
+  /** grows whenever everything of the account is ended; a sign-in carries the number under which it was proved */
+  signInGeneration: number;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+export type NewAccount = ProfileInput & { email: string; passwordHash?: string | undefined; verified?: boolean; roles?: readonly string[] };
+export type AccountPage = { accounts: Account[]; nextCursor: string | null };
+type Actor = { actorId?: string | undefined; ip?: string | undefined };
+
+export type Accounts = {
+  find(id: string): Promise<Account | null>;
+  /** In any spelling of its case. */
+  findByEmail(email: string): Promise<Account | null>;
+  /** By address when it has an @, else by username. */
+  findByIdentifier(emailOrUsername: string): Promise<Account | null>;
+  /**
+   * Makes an account with the role `user` (or those given). Confirms nothing and mails nobody; see registration.
+   * @throws AppError `accounts.invalid_input` 422, `accounts.email_taken` 409, `accounts.username_taken` 409
+   */
+  create(account: NewAccount, options?: { tx?: Transaction }): Promise<Account>;
+  /** Absent members stay, null or '' removes. @throws AppError `accounts.not_found`, `.invalid_input`, `.username_taken` */
+  updateProfile(id: string, profile: ProfileInput, by?: Actor): Promise<Account>;
+  /** Ends every session too. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
+  disable(id: string, by?: Actor): Promise<Account>;
+  /** @throws AppError `accounts.not_found` */
+  enable(id: string, by?: Actor): Promise<Account>;
+  /** Ends every session, then removes the account. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
+  delete(id: string, by?: Actor): Promise<void>;
+  /** A page in the order of creation. `limit` 1 to 200, default 50. @throws AppError `accounts.invalid_cursor` 400 */
+  list(query?: {
+    cursor?: string | undefined;
+    limit?: number | undefined;
+    status?: 'active' | 'disabled' | undefined;
+  }): Promise<AccountPage>;
+};
+
+export type AccountsDeps = { db: Database; audit: Audit; sessions: SessionEnder; admins: AdminGuard };
+
+const MAX_PAGE = 200;
+
+export function createAccounts({ db, audit, sessions, admins }: AccountsDeps): Accounts {
+  const rows = createAccountRepository(db);
+  const answer = (row: AccountRow | null) => (row ? toAccount(row) : null);
+  const get = async (id: string) => {
+    const account = answer(await rows.find({ id }));
+    if (!account) throw accountNotFound();
+    return account;
+  };
+  const findByEmail = async (email: string) => answer(await rows.find({ email: foldEmail(email) }));
+
+  /** Somebody has the address or the username: which of them? */
+  const taken = async (email: string, usernameKey: string | null | undefined) => {
+    if (await rows.find({ email })) return emailTaken();
+    return usernameKey ? usernameTaken() : emailTaken();
+  };
+
+  async function setStatus(id: string, status: Account['status'], { actorId, ip }: Actor): Promise<Account> {
+    const change = (tx?: Transaction) => rows.change({ id }, { status }, nowDate(), tx);
+    const found = status === 'disabled' ? await admins.withoutOne(id, change) : await change();
+    if (!found) throw accountNotFound();
+    if (status === 'disabled') await sessions.endAll(id);
+    await audit.record({
+      type: status === 'disabled' ? 'account.disabled' : 'account.enabled',
+      outcome: 'success',
+      actorId,
+      subjectId: id,
+      ip,
+    });
+    return get(id);
+  }
+
+  return {
+    find: async (id) => answer(await rows.find({ id })),
+    findByEmail,
+    async findByIdentifier(identifier) {
+      if (identifier.includes('@')) return findByEmail(identifier);
+      return answer(await rows.find({ usernameKey: foldUsername(identifier) }));
+    },
+    async create({ passwordHash, verified = false, roles = ['user'], ...input }, { tx } = {}) {
+      const { email, username, firstName, lastName, fullName } = readInput(newAccountSchema, input);
+      const createdAt = nowDate();
+      const usernameKey = username ? foldUsername(username) : null;
+      try {
+        const row = await rows.insert(
+          {
+            id: randomUUID(),
+            email,
+            username: username ?? null,
+            usernameKey,
+            firstName: firstName ?? null,
+            lastName: lastName ?? null,
+            fullName: fullName ?? null,
+            emailVerifiedAt: verified ? createdAt : null,
+            ...(passwordHash === undefined ? {} : { passwordHash, passwordSetAt: createdAt }),
+            createdAt,
+            roles,
+          },
+          tx,
+        );
+        return toAccount(row);
+      } catch (error) {
+        // Inside a transaction PostgreSQL answers nothing more after a failure, so it is not asked there.
+        if (!db.isUniqueViolation(error) || tx) throw error;
+        throw await taken(email, usernameKey);
+      }
+    },
+    async updateProfile(id, input, { actorId, ip } = {}) {
+      const profile = readInput(profileSchema, input);
+      const usernameKey = profile.username && foldUsername(profile.username);
+      try {
+        if (!(await rows.change({ id }, { ...profile, usernameKey }, nowDate()))) throw accountNotFound();
+      } catch (error) {
+        if (db.isUniqueViolation(error)) throw usernameTaken();
+        throw error;
+      }
+      await audit.record({
+        type: 'account.updated',
+        outcome: 'success',
+        actorId,
+        subjectId: id,
+        ip,
+        detail: { members: Object.keys(profile).join(' ') },
+      });
+      return get(id);
+    },
+    disable: (id, by = {}) => setStatus(id, 'disabled', by),
+    enable: (id, by = {}) => setStatus(id, 'active', by),
+    async delete(id, { actorId, ip } = {}) {
+      // Disabled first, so that nothing is given to it any more; then what it has ends; gone last. Interrupted anywhere, it can be repeated.
+      if (!(await admins.withoutOne(id, (tx) => rows.change({ id }, { status: 'disabled' }, nowDate(), tx)))) throw accountNotFound();
+      await sessions.endAll(id);
+      if (!(await rows.delete(id))) throw accountNotFound();
+      await audit.record({ type: 'account.deleted', outcome: 'success', actorId, subjectId: id, ip });
+    },
+    async list({ cursor, limit = 50, status } = {}) {
+      const pageSize = Math.min(Math.max(1, limit), MAX_PAGE);
+      const found = await rows.list({ after: cursor === undefined ? undefined : readCursor(cursor), limit: pageSize + 1, status });
+      const page = found.slice(0, pageSize);
+      const last = page.at(-1);
+      return { accounts: page.map(toAccount), nextCursor: found.length > pageSize && last ? writeCursor(last) : null };
+    },
+  };
+}
+
+/** The account as the rest of the house sees it: without its password hash. */
+export function toAccount(row: AccountRow): Account {
+  return {
+    id: row.id,
+    email: row.email,
+    username: row.username,
+    firstName: row.firstName,
+    lastName: row.lastName,
+    fullName: row.fullName,
+    status: row.status === 'active' ? 'active' : 'disabled',
+    emailVerifiedAt: row.emailVerifiedAt,
+    hasPassword: row.passwordHash !== null,
+    passwordSetAt: row.passwordSetAt,
+    roles: row.roles.map(({ roleName }) => roleName),
+    signInGeneration: row.signInGeneration,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+function writeCursor({ createdAt, id }: { createdAt: Date; id: string }): string {
+  return Buffer.from(`${createdAt.getTime()} ${id}`).toString('base64url');
+}
+
+function readCursor(cursor: string): { createdAt: Date; id: string } {
+  const [, time, id] = /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (time === undefined || id === undefined) throw new AppError('accounts.invalid_cursor', 400, 'This cursor is not one of ours.');
+  return { createdAt: new Date(Number(time)), id };
+}
+
+/** What somebody who knows the person tries first as their password. */
+export function personalWords({
+  email,
+  username,
+  firstName,
+  lastName,
+  fullName,
+}: Pick<Account, 'email' | 'username' | 'firstName' | 'lastName' | 'fullName'>): string[] {
+  return [email, username, firstName, lastName, fullName].filter((word) => word !== null);
+}

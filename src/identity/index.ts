@@ -1,0 +1,175 @@
+/**
+ * Owns: who a person is and how they prove it: accounts, passwords, registration, sign-in, recovery, roles. The rules live here once; pages,
+ * API and CLI call them. Does not own: what an application gets (oidc), HTTP, sessions.
+ */
+import type { Audit } from '../platform/audit/index.js';
+import type { Sealer } from '../platform/crypto/index.js';
+import type { Database } from '../platform/db/index.js';
+import { createLockout, createRateLimiter } from '../platform/limits/index.js';
+import type { Mailer } from '../platform/mail/index.js';
+import { type Accounts, accountNotFound, createAccountRepository, createAccounts } from './accounts/index.js';
+import type { Links } from './links.js';
+import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, type Login } from './login/index.js';
+import { createOneTimeTokens } from './one-time-tokens/index.js';
+import { createPasswordChange, type PasswordChange } from './password-change/index.js';
+import { createPasswords, type Passwords, type PasswordsDeps } from './passwords/index.js';
+import { createRecovery, type Recovery } from './recovery/index.js';
+import { createRegistrationParts, type Registration } from './registration/index.js';
+import { createRoles, type Roles } from './roles/index.js';
+import type { SessionEnder } from './session-ender.js';
+import { createSignInTickets, type SignInTickets } from './sign-in-tickets/index.js';
+
+export { type Account, type AccountPage, type Accounts, displayNameOf, type ProfileInput } from './accounts/index.js';
+export { createFirstAdministrator, type FirstAdministrator } from './first-administrator/index.js';
+export type { Links } from './links.js';
+export type { Login, LoginRequest, LoginResult } from './login/index.js';
+export type { PasswordChange } from './password-change/index.js';
+export { MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, type PasswordAssessment, type PasswordScheme, type Passwords } from './passwords/index.js';
+export type { Recovery } from './recovery/index.js';
+export type { Registration } from './registration/index.js';
+export { builtInRoles, type Permission, permissions, type Roles } from './roles/index.js';
+export type { SessionEnder } from './session-ender.js';
+export type { SignInTickets, TicketHolder } from './sign-in-tickets/index.js';
+
+export type IdentitySettings = {
+  /** argon2id */
+  hashMemoryKib: number;
+  hashPasses: number;
+  hashLanes: number;
+  /** hashes at a time; default and most: as many as there are cores */
+  hashConcurrency?: number | undefined;
+  /** hashes that may wait; past it 503 */
+  hashQueue: number;
+  /** zxcvbn, 0 to 4 */
+  passwordMinScore: number;
+  /** a failed sign-in is not answered sooner */
+  loginFailureFloorMs: number;
+  /** failures within 15 minutes that lock an account for unknown devices, 2 or more */
+  lockoutFailures: number;
+  limitFailedLoginsPerMinute: number;
+  limitRegistrationsPerHour: number;
+  /** resets; the same number of repeated verification mails */
+  limitResetsPerHour: number;
+  verificationTtlSeconds: number;
+  resetTtlSeconds: number;
+  /** what a sign-in needs whose caller does not say */
+  requireVerifiedEmail: boolean;
+  brandName: string;
+};
+
+export type IdentityDeps = {
+  db: Database;
+  sealer: Sealer;
+  hmacPepper: Buffer;
+  mailer: Pick<Mailer, 'send'>;
+  audit: Audit;
+  /** ends what an account holds elsewhere */
+  sessions: SessionEnder;
+  links: Links;
+  log: { warn(fields: object, message: string): void };
+  settings: IdentitySettings;
+  /** hashes of other systems that are verified and upgraded */
+  passwordSchemes?: PasswordsDeps['schemes'];
+};
+
+export type Identity = {
+  accounts: Accounts;
+  passwords: Passwords;
+  roles: Roles;
+  registration: Registration;
+  login: Login & {
+    /** An operator opens the lock of an account. @throws AppError `accounts.not_found` */
+    unlock(accountId: string, by?: { actorId?: string | undefined; ip?: string | undefined }): Promise<void>;
+  };
+  recovery: Recovery;
+  passwordChange: PasswordChange;
+  signInTickets: SignInTickets;
+};
+
+const LOCK_WINDOW_SECONDS = 15 * 60;
+const LOCK_SECONDS = 15 * 60;
+const MAX_LOCK_SECONDS = 60 * 60;
+
+/** Puts the parts together. Nothing is read or written until a part is used; `roles.seed()` is to run once at start. */
+export function createIdentity(deps: IdentityDeps): Identity {
+  const { db, sealer, hmacPepper, mailer, audit, sessions, links, log, settings } = deps;
+  const limiter = createRateLimiter({ db, hmacPepper });
+  const lockout = createLockout({
+    db,
+    hmacPepper,
+    rule: {
+      failures: settings.lockoutFailures,
+      windowSeconds: LOCK_WINDOW_SECONDS,
+      lockSeconds: LOCK_SECONDS,
+      maxLockSeconds: MAX_LOCK_SECONDS,
+    },
+  });
+  const guard = createAttemptGuard({ lockout, limiter, failuresPerMinute: settings.limitFailedLoginsPerMinute });
+  const devices = createDeviceTokens({ hmacPepper });
+  const tokens = createOneTimeTokens({ db, sealer });
+  const signInTickets = createSignInTickets({ tokens });
+  const passwords = createPasswords({
+    cost: { memoryKib: settings.hashMemoryKib, passes: settings.hashPasses, lanes: settings.hashLanes },
+    concurrency: settings.hashConcurrency,
+    maxWaiting: settings.hashQueue,
+    minScore: settings.passwordMinScore,
+    brandName: settings.brandName,
+    schemes: deps.passwordSchemes,
+  });
+  const roles = createRoles({ db, audit });
+  const accounts = createAccounts({ db, audit, sessions, admins: roles });
+  const shared = {
+    db,
+    accounts,
+    tokens,
+    passwords,
+    guard,
+    lockout,
+    limiter,
+    devices,
+    tickets: signInTickets,
+    sessions,
+    mailer,
+    audit,
+    links,
+    log,
+  };
+  const registration = createRegistrationParts({
+    ...shared,
+    hmacPepper,
+    settings: {
+      registrationsPerHour: settings.limitRegistrationsPerHour,
+      resendsPerHour: settings.limitResetsPerHour,
+      verificationTtlSeconds: settings.verificationTtlSeconds,
+    },
+  });
+  const failureFloorMs = settings.loginFailureFloorMs;
+  const login = createLogin({
+    ...shared,
+    accounts: createAccountRepository(db),
+    findPendingHash: registration.findPendingHash,
+    settings: { failureFloorMs, requireVerifiedEmail: settings.requireVerifiedEmail, lockMinutes: LOCK_SECONDS / 60 },
+  });
+
+  return {
+    accounts,
+    passwords,
+    roles,
+    registration,
+    login: {
+      ...login,
+      async unlock(accountId, { actorId, ip } = {}) {
+        const account = await accounts.find(accountId);
+        if (!account) throw accountNotFound();
+        await lockout.unlock(accountKeys(account));
+        await audit.record({ type: 'account.unlocked', outcome: 'success', actorId, subjectId: accountId, ip });
+      },
+    },
+    recovery: createRecovery({
+      ...shared,
+      settings: { resetTtlSeconds: settings.resetTtlSeconds, resetsPerHour: settings.limitResetsPerHour },
+    }),
+    passwordChange: createPasswordChange({ ...shared, settings: { failureFloorMs } }),
+    signInTickets,
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Owns: roles, the permissions each gives, who has which, and that one administrator is always left.
+ * Does not own: what asks for a permission (APIs), how roles get into a token (oidc).
+ */
+import type { Audit } from '../../platform/audit/index.js';
+import { nowDate } from '../../platform/clock.js';
+import type { Database, Transaction } from '../../platform/db/index.js';
+import { AppError } from '../../platform/errors.js';
+import { builtInRoles } from './permissions.js';
+import { createRoleRepository } from './repository.js';
+
+export { builtInRoles, type Permission, permissions } from './permissions.js';
+
+const ADMIN = 'admin';
+
+export type RoleSummary = { name: string; description: string; permissions: string[] };
+type Actor = { actorId?: string | undefined; ip?: string | undefined };
+
+/** Guards the last administrator who can sign in. */
+export type AdminGuard = {
+  /**
+   * Does something after which the account is no active administrator any more. Of two administrators that are removed at the same moment
+   * one stays. @throws AppError `roles.last_admin` (409)
+   */
+  withoutOne<Result>(accountId: string, work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+};
+
+export type Roles = AdminGuard & {
+  /** Makes the built-in roles and gives them the permissions they lack. May run at every start; takes nothing away. */
+  seed(): Promise<void>;
+  list(): Promise<RoleSummary[]>;
+  /** Nothing happens if the account has the role. @throws AppError `roles.unknown` 422, `accounts.not_found` 404 */
+  grant(accountId: string, role: string, by?: Actor): Promise<void>;
+  /** Nothing happens if the account does not have the role. @throws AppError `roles.last_admin` 409 */
+  revoke(accountId: string, role: string, by?: Actor): Promise<void>;
+  /** Permissions of all roles of the account, in alphabetical order. */
+  permissionsOf(accountId: string): Promise<string[]>;
+};
+
+export function createRoles({ db, audit }: { db: Database; audit: Audit }): Roles {
+  const rows = createRoleRepository(db);
+
+  const requireOther = async (accountId: string, tx?: Transaction) => {
+    if ((await rows.has(ADMIN, accountId, tx)) && !(await rows.hasOther(ADMIN, accountId, tx))) {
+      throw new AppError('roles.last_admin', 409, 'This is the last administrator. Make another one first.');
+    }
+  };
+  const withoutOne: AdminGuard['withoutOne'] = (accountId, work) =>
+    rows.transaction(async (tx) => {
+      await rows.lock(ADMIN, tx);
+      await requireOther(accountId, tx);
+      return work(tx);
+    });
+
+  return {
+    withoutOne,
+    async seed() {
+      const existing = new Map(
+        (await rows.list()).map((role) => [role.name, new Set(role.permissions.map(({ permission }) => permission))]),
+      );
+      for (const [name, { description, permissions }] of Object.entries(builtInRoles)) {
+        const given = existing.get(name);
+        if (!given) await rows.insertRole(name, description);
+        for (const permission of permissions) if (!given?.has(permission)) await rows.insertPermission(name, permission);
+      }
+    },
+    async list() {
+      return (await rows.list()).map(({ name, description, permissions }) => ({
+        name,
+        description,
+        permissions: permissions.map(({ permission }) => permission).sort(),
+      }));
+    },
+    async grant(accountId, role, { actorId, ip } = {}) {
+      if (!(await rows.list()).some(({ name }) => name === role)) throw new AppError('roles.unknown', 422, 'There is no such role.');
+      if (!(await rows.accountExists(accountId))) throw new AppError('accounts.not_found', 404, 'There is no such account.');
+      const added = await rows.grant(accountId, role, nowDate());
+      if (added) await audit.record({ type: 'role.granted', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
+    },
+    async revoke(accountId, role, { actorId, ip } = {}) {
+      const removed =
+        role === ADMIN ? await withoutOne(accountId, (tx) => rows.revoke(accountId, role, tx)) : await rows.revoke(accountId, role);
+      if (removed) await audit.record({ type: 'role.revoked', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
+    },
+    permissionsOf: rows.permissionsOf,
+  };
+}

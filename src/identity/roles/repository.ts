@@ -1,0 +1,55 @@
+import type { Database, Transaction } from '../../platform/db/index.js';
+
+export function createRoleRepository(db: Database) {
+  return {
+    list: () => db.client.role.findMany({ include: { permissions: true }, orderBy: { name: 'asc' } }),
+
+    /** Adds what is missing; two processes that start at once do no harm to each other. */
+    async insertRole(name: string, description: string): Promise<void> {
+      await db.client.$executeRaw`INSERT INTO roles (name, description) VALUES (${name}, ${description}) ON CONFLICT (name) DO NOTHING`;
+    },
+    async insertPermission(role: string, permission: string): Promise<void> {
+      await db.client
+        .$executeRaw`INSERT INTO role_permissions (role_name, permission) VALUES (${role}, ${permission}) ON CONFLICT (role_name, permission) DO NOTHING`;
+    },
+
+    accountExists: async (id: string) => (await db.client.account.findUnique({ where: { id }, select: { id: true } })) !== null,
+
+    /** Answers whether the account did not have the role before. */
+    async grant(accountId: string, role: string, at: Date): Promise<boolean> {
+      const inserted = await db.client
+        .$executeRaw`INSERT INTO account_roles (account_id, role_name, granted_at) VALUES (${accountId}, ${role}, ${at}) ON CONFLICT (account_id, role_name) DO NOTHING`;
+      return inserted === 1;
+    },
+    async revoke(accountId: string, role: string, tx: Transaction = db.client): Promise<boolean> {
+      const { count } = await tx.accountRole.deleteMany({ where: { accountId, roleName: role } });
+      return count === 1;
+    },
+    /** Who has the role and may sign in. */
+    async hasOther(role: string, accountId: string, tx: Transaction = db.client): Promise<boolean> {
+      const other = await tx.accountRole.findFirst({
+        where: { roleName: role, accountId: { not: accountId }, account: { status: 'active' } },
+        select: { accountId: true },
+      });
+      return other !== null;
+    },
+    async has(role: string, accountId: string, tx: Transaction = db.client): Promise<boolean> {
+      return (await tx.accountRole.findUnique({ where: { accountId_roleName: { accountId, roleName: role } } })) !== null;
+    },
+    async permissionsOf(accountId: string): Promise<string[]> {
+      const rows = await db.client.rolePermission.findMany({
+        where: { role: { accounts: { some: { accountId } } } },
+        distinct: ['permission'],
+        orderBy: { permission: 'asc' },
+        select: { permission: true },
+      });
+      return rows.map(({ permission }) => permission);
+    },
+    /** Whoever comes second waits for the first one's transaction: an update that changes nothing locks the row on both databases. */
+    async lock(role: string, tx: Transaction): Promise<void> {
+      await tx.$executeRaw`UPDATE roles SET name = name WHERE name = ${role}`;
+    },
+    transaction: <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> =>
+      db.client.$transaction(work, { maxWait: 10_000, timeout: 10_000 }),
+  };
+}

@@ -1,0 +1,46 @@
+import type { AdapterPayload } from 'oidc-provider';
+import { nowDate, nowSeconds } from '../../platform/clock.js';
+import { type ArtifactRow, columnsOf, idHashOf, type StoredArtifact, userCodeHashOf } from './artifact-rows.js';
+import type { ArtifactKind } from './kinds.js';
+import { expiryOf, type PayloadCodec, places } from './payloads.js';
+
+/** Turns what the library saves into a row, and a row back into what it reads. */
+export type ArtifactCodec = {
+  toRow(id: string, payload: AdapterPayload, expiresInSeconds: number | undefined): ArtifactRow;
+  /** Undefined for what is not there: another kind, revoked, or not to be opened. */
+  wake(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined;
+};
+
+export function createArtifactCodec(
+  kind: ArtifactKind,
+  { codec, hmacPepper, interactionTtlSeconds }: { codec: PayloadCodec; hmacPepper: Buffer; interactionTtlSeconds: number },
+): ArtifactCodec {
+  return {
+    wake(stored, id) {
+      if (!stored || stored.kind !== kind || stored.revoked_at !== null) return undefined;
+      const payload = codec.open(places.artifact(kind, stored.id_hash), stored.payload);
+      if (!payload) return undefined;
+      if (id !== undefined) payload.jti = id;
+      if (stored.consumed_at !== null) payload.consumed = Math.floor(stored.consumed_at.getTime() / 1000);
+      return payload;
+    },
+
+    toRow(id, payload, expiresInSeconds) {
+      const idHash = idHashOf(id);
+      const { consumed, jti, ...rest } = payload;
+      const expiresAt = expiryOf(payload, expiresInSeconds, nowSeconds());
+      const keptForSeconds = kind === 'PushedAuthorizationRequest' ? interactionTtlSeconds : 0;
+      return {
+        idHash,
+        kind,
+        ...columnsOf(kind, payload),
+        userCodeHash: typeof payload.userCode === 'string' ? userCodeHashOf(hmacPepper, payload.userCode) : null,
+        // A device code is also found by its user code, and then nobody tells its id.
+        payload: codec.seal(places.artifact(kind, idHash), kind === 'DeviceCode' ? { ...rest, jti: id } : rest),
+        createdAt: nowDate(),
+        expiresAt: expiresAt && new Date(expiresAt.getTime() + keptForSeconds * 1000),
+        consumedAt: typeof consumed === 'number' ? new Date(consumed * 1000) : null,
+      };
+    },
+  };
+}

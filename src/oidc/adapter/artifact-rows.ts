@@ -1,0 +1,119 @@
+import type { AdapterPayload } from 'oidc-provider';
+import { hmacSha256, sha256 } from '../../platform/crypto/index.js';
+import { type Database, noSql, type Sql, sql } from '../../platform/db/index.js';
+import { type ArtifactKind, kindRules } from './kinds.js';
+import { toColumn } from './payloads.js';
+
+/** What is searched about an artifact, each in a column of its own. */
+export type ArtifactRow = {
+  idHash: string;
+  kind: ArtifactKind;
+  grantId: string | null;
+  accountId: string | null;
+  clientId: string | null;
+  sessionUid: string | null;
+  userCodeHash: string | null;
+  payload: string;
+  createdAt: Date;
+  expiresAt: Date | null;
+  consumedAt: Date | null;
+  /** what must hold for it to be saved, where that is not a grant (see standing.ts) */
+  standing?: Sql | undefined;
+};
+
+export type StoredArtifact = {
+  id_hash: string;
+  kind: string;
+  payload: string;
+  grant_id: string | null;
+  consumed_at: Date | null;
+  revoked_at: Date | null;
+};
+
+/** Bearer values are looked up by their SHA-256; so a hash read from the table is no id, since it would be hashed again. */
+export const idHashOf = (id: string): string => sha256(id);
+
+/** User codes are short enough to try them all, so their hash is keyed. The library normalises them before it saves and before it asks. */
+export const userCodeHashOf = (pepper: Buffer, userCode: string): string => hmacSha256(pepper, `user_code:${userCode}`);
+
+/** The searched columns of a payload. An interaction belongs to whoever signs in with it, as soon as that is known. */
+export function columnsOf(
+  kind: ArtifactKind,
+  payload: AdapterPayload,
+): Pick<ArtifactRow, 'grantId' | 'accountId' | 'clientId' | 'sessionUid'> {
+  if (kind === 'Interaction') {
+    return {
+      grantId: null,
+      accountId: toColumn(payload.result?.login?.accountId ?? payload.session?.accountId),
+      clientId: toColumn(payload.params?.client_id),
+      sessionUid: toColumn(payload.session?.uid),
+    };
+  }
+  return {
+    grantId: kindRules[kind].underGrant ? toColumn(payload.grantId) : null,
+    accountId: toColumn(payload.accountId),
+    clientId: toColumn(payload.clientId),
+    sessionUid: toColumn(payload.sessionUid),
+  };
+}
+
+/** Saves an artifact unless that would revive it, hand it to another account, or outlive its grant. One statement; 0 rows: refused. */
+export function saveStatement(db: Database, row: ArtifactRow, at: Date): Sql {
+  const sameOwner =
+    row.kind === 'Interaction' ? noSql : sql`AND (artifacts.account_id IS NULL OR artifacts.account_id = excluded.account_id)`;
+  // An interaction is answered once: the save that brings the answer marks it, and finds no mark.
+  const submission =
+    row.kind === 'Interaction' && row.consumedAt !== null
+      ? { set: sql`, consumed_at = excluded.consumed_at`, once: sql`AND artifacts.consumed_at IS NULL` }
+      : { set: noSql, once: noSql };
+  return sql`${insertion(db, row, at)} ON CONFLICT (id_hash) DO UPDATE SET
+      grant_id = excluded.grant_id, account_id = excluded.account_id, client_id = excluded.client_id, session_uid = excluded.session_uid,
+      payload = excluded.payload, expires_at = excluded.expires_at ${submission.set}
+    WHERE artifacts.revoked_at IS NULL AND artifacts.kind = excluded.kind ${sameOwner} ${submission.once}`;
+}
+
+/** Saves an artifact only if there is none: for what must be seen once. One statement; 0 rows: somebody was first. */
+export function insertOnceStatement(db: Database, row: ArtifactRow, at: Date): Sql {
+  return sql`${insertion(db, row, at)} ON CONFLICT (id_hash) DO NOTHING`;
+}
+
+function insertion(db: Database, row: ArtifactRow, at: Date): Sql {
+  const columns = sql`INSERT INTO artifacts
+    (id_hash, kind, grant_id, account_id, client_id, session_uid, user_code_hash, payload, created_at, expires_at, consumed_at)`;
+  const values = sql`${row.idHash}, ${row.kind}, ${row.grantId}, ${row.accountId}, ${row.clientId}, ${row.sessionUid}, ${row.userCodeHash},
+    ${row.payload}, ${row.createdAt}, ${row.expiresAt}, ${row.consumedAt}`;
+  if (row.grantId === null && row.standing) return sql`${columns} SELECT ${values} FROM (${row.standing}) AS standing WHERE 1 = 1`;
+  if (row.grantId === null) return sql`${columns} VALUES (${values})`;
+  const sessionLives =
+    kindRules[row.kind].fromSession && row.sessionUid !== null
+      ? sql`AND NOT EXISTS (SELECT 1 FROM sessions WHERE uid = ${row.sessionUid} AND revoked_at IS NOT NULL)`
+      : noSql;
+  return sql`${columns} SELECT ${values} FROM grants
+    WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL AND grants.expires_at > ${at} ${sessionLives} ${db.lockRows}`;
+}
+
+/** What a used refresh token was exchanged for, sealed, and until when it is told again. Both null where there is no reuse window. */
+export type Succession = { usedIdHash: string; sealedSuccessor: string | null; until: Date | null };
+
+/**
+ * Uses a refresh token up and saves its successor, in one statement: both or neither. 2 rows: done; 0: it was used or revoked, or its grant has ended.
+ *
+ * One INSERT of two rows: the successor, and the used token, whose row is there and so takes the update. The order of both is fixed, because
+ * PostgreSQL passes over a row that its statement locks after having changed it. The grant is locked before the token, as a revocation does.
+ */
+export function rotateStatement(db: Database, row: ArtifactRow, { usedIdHash, sealedSuccessor, until }: Succession): Sql {
+  // An unused token has null in these columns: naming them gives the parameters beside them their type, and the successor its nulls.
+  const whenUsed = (value: Sql, column: Sql) => sql`CASE part.is_used WHEN 1 THEN ${value} ELSE ${column} END`;
+  return sql`INSERT INTO artifacts
+    (id_hash, kind, grant_id, account_id, client_id, session_uid, payload, created_at, expires_at, consumed_at, successor, successor_until)
+    SELECT ${whenUsed(sql`used.id_hash`, sql`${row.idHash}`)}, ${row.kind}, ${row.grantId}, ${row.accountId}, ${row.clientId}, ${row.sessionUid},
+      ${row.payload}, ${row.createdAt}, ${row.expiresAt}, ${whenUsed(sql`${row.createdAt}`, sql`used.consumed_at`)},
+      ${whenUsed(sql`${sealedSuccessor}`, sql`used.successor`)}, ${whenUsed(sql`${until}`, sql`used.successor_until`)}
+    FROM grants, artifacts used, (SELECT 0 AS is_used UNION ALL SELECT 1) part
+    WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL AND grants.expires_at > ${row.createdAt}
+      AND used.id_hash = ${usedIdHash} AND used.grant_id = grants.id AND used.kind = ${row.kind} AND used.consumed_at IS NULL AND used.revoked_at IS NULL
+    ORDER BY part.is_used ${db.lockInOrder('grants', 'used')}
+    ON CONFLICT (id_hash) DO UPDATE
+      SET consumed_at = excluded.consumed_at, successor = excluded.successor, successor_until = excluded.successor_until
+      WHERE artifacts.id_hash = ${usedIdHash}`;
+}

@@ -1,0 +1,53 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nowDate } from '../../platform/clock.js';
+import { type Database, type Sql, sql } from '../../platform/db/index.js';
+
+export type PurgeKind = 'artifacts' | 'refresh_successors' | 'grants' | 'sessions' | 'one_time_tokens' | 'limit_counters';
+export type PurgeCounts = Record<PurgeKind, number>;
+
+/**
+ * How long a row outlives its expiry. A tombstone must be there for as long as a request that began before it can still save, and the library
+ * accepts what expired within its clock tolerance.
+ */
+const GRACE_SECONDS = 10 * 60;
+/** A mail link that is a week too old is still called expired rather than unknown. */
+const ONE_TIME_TOKEN_GRACE_SECONDS = 7 * 24 * 3600;
+
+/**
+ * Deletes what has expired, by the expiry index, in batches of one short statement each, and lets other work in between. What was revoked or
+ * used stays until its own expiry: until then it is what refuses a second use.
+ */
+export function createPurge({ db, batchSize = 500 }: { db: Database; batchSize?: number }): { run(): Promise<PurgeCounts> } {
+  const { client, skipLocked, oneOf } = db;
+  const expired = (columnAndTable: Sql, graceSeconds: number): Sql => {
+    const before = new Date(nowDate().getTime() - graceSeconds * 1000);
+    return oneOf(sql`SELECT ${columnAndTable} WHERE expires_at < ${before} ORDER BY expires_at LIMIT ${batchSize} ${skipLocked}`);
+  };
+  const batches: Record<PurgeKind, () => Promise<number>> = {
+    artifacts: () => client.$executeRaw`DELETE FROM artifacts WHERE id_hash ${expired(sql`id_hash FROM artifacts`, GRACE_SECONDS)}`,
+    // Nothing is deleted here: a used refresh token stays, what it was exchanged for is forgotten with its reuse window.
+    refresh_successors: () =>
+      client.$executeRaw`UPDATE artifacts SET successor = NULL, successor_until = NULL WHERE id_hash ${oneOf(
+        sql`SELECT id_hash FROM artifacts WHERE successor_until < ${nowDate()} ORDER BY successor_until LIMIT ${batchSize} ${skipLocked}`,
+      )}`,
+    grants: () => client.$executeRaw`DELETE FROM grants WHERE id ${expired(sql`id FROM grants`, GRACE_SECONDS)}`,
+    sessions: () => client.$executeRaw`DELETE FROM sessions WHERE uid ${expired(sql`uid FROM sessions`, GRACE_SECONDS)}`,
+    one_time_tokens: () =>
+      client.$executeRaw`DELETE FROM one_time_tokens WHERE id_hash ${expired(sql`id_hash FROM one_time_tokens`, ONE_TIME_TOKEN_GRACE_SECONDS)}`,
+    limit_counters: () => client.$executeRaw`DELETE FROM limit_counters WHERE key ${expired(sql`key FROM limit_counters`, 0)}`,
+  };
+  return {
+    /** One pass over all tables. @returns how many rows each lost */
+    async run() {
+      const counts: PurgeCounts = { artifacts: 0, refresh_successors: 0, grants: 0, sessions: 0, one_time_tokens: 0, limit_counters: 0 };
+      for (const kind of Object.keys(batches) as PurgeKind[]) {
+        for (let deleted = batchSize; deleted === batchSize; ) {
+          deleted = await batches[kind]();
+          counts[kind] += deleted;
+          await nextTurn();
+        }
+      }
+      return counts;
+    },
+  };
+}

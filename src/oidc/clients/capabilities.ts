@@ -1,0 +1,65 @@
+/**
+ * What this server can do for a client. A member that would be stored and then not kept is worse than one that is refused, so what is not listed
+ * here is refused by name. A feature that is added moves its members from `notYet` into the schema.
+ */
+export const capabilities = {
+  authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+} as const;
+
+/** The kinds of client that can be asked for by name; what they mean stands in profiles.ts. */
+export const PROFILE_NAMES = ['default', 'spa', 'native', 'service', 'mcp', 'fapi2'] as const;
+export type ClientProfile = (typeof PROFILE_NAMES)[number];
+
+/** Methods by which a client shows a secret of ours. */
+export const SECRET_METHODS: ReadonlySet<string> = new Set(['client_secret_basic', 'client_secret_post']);
+
+/** Members of the RFCs that ask for something the server does not do. `false` and absence ask for nothing. */
+export const notYet: ReadonlySet<string> = new Set([
+  'authorization_details_types',
+  'authorization_encrypted_response_alg',
+  'authorization_encrypted_response_enc',
+  'authorization_signed_response_alg',
+  'backchannel_authentication_request_signing_alg',
+  'backchannel_client_notification_endpoint',
+  'backchannel_logout_session_required',
+  'backchannel_logout_uri',
+  'backchannel_token_delivery_mode',
+  'backchannel_user_code_parameter',
+  'default_acr_values',
+  'dpop_bound_access_tokens',
+  'frontchannel_logout_session_required',
+  'frontchannel_logout_uri',
+  'id_token_encrypted_response_alg',
+  'id_token_encrypted_response_enc',
+  'introspection_encrypted_response_alg',
+  'introspection_encrypted_response_enc',
+  'introspection_signed_response_alg',
+  'jwks',
+  'jwks_uri',
+  'request_object_encryption_alg',
+  'request_object_encryption_enc',
+  'request_object_signing_alg',
+  'request_uris',
+  'require_pushed_authorization_requests',
+  'require_signed_request_object',
+  'sector_identifier_uri',
+  'tls_client_auth_san_dns',
+  'tls_client_auth_san_email',
+  'tls_client_auth_san_ip',
+  'tls_client_auth_san_uri',
+  'tls_client_auth_subject_dn',
+  'tls_client_certificate_bound_access_tokens',
+  'token_endpoint_auth_signing_alg',
+  'userinfo_encrypted_response_alg',
+  'userinfo_encrypted_response_enc',
+  'userinfo_signed_response_alg',
+]);
+
+/** Members that the server says about a client; a document that carries them back is read without them (RFC 7591, section 3.2.1). */
+export const saidByServer: ReadonlySet<string> = new Set([
+  'client_id_issued_at',
+  'client_secret_expires_at',
+  'registration_access_token',
+  'registration_client_uri',
+]);

@@ -1,0 +1,12 @@
+/**
+ * Owns: the registry of applications: what they are (RFC 7591 metadata), their secrets, the clients declared in CLIENTS_FILE, the profiles they
+ * can be put on, and how oidc-provider sees them.
+ * Does not own: what a client was given (grants), authenticating clients (oidc-provider), resource servers (resources).
+ */
+export { type ClientProfile, PROFILE_NAMES } from './capabilities.js';
+export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from './declared.js';
+export { extraClientMetadata, restrictScope } from './provider-metadata.js';
+export { type Client, type ClientSource, describeClient } from './record.js';
+export { CLIENTS_TOPIC } from './repository.js';
+export { type ClientSettings, type Clients, type ClientsDeps, createClients, type GrantEnder } from './service.js';
+export { type ClientSummary, summarizeClient } from './summary.js';

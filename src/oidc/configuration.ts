@@ -1,0 +1,148 @@
+import type { AdapterFactory, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
+import type { Config } from '../config/index.js';
+import type { Account } from '../identity/index.js';
+import type { CookieNames } from '../platform/http/index.js';
+import type { RefreshUses } from './adapter/index.js';
+import { claimsByScope, toProviderAccount } from './claims.js';
+import { extraClientMetadata } from './clients/index.js';
+import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
+import type { ForwardPage } from './forwarding-forms.js';
+import { buildInteractionPolicy } from './interaction-policy.js';
+import { createLifetimes } from './lifetimes.js';
+import { keepOfflineAccess } from './offline-access.js';
+import { rotateRefreshToken } from './refresh-rotation.js';
+import type { RequestContexts } from './request-context.js';
+import { type ResourceServerInfo, resourceServerFor } from './resource-access.js';
+import { tokenPolicy } from './token-policy.js';
+import { tellingUnavailable } from './unavailable.js';
+
+/** Where everything lives (requirements: routes that every tool can rely on). */
+export const routes = {
+  authorization: '/authorize',
+  token: '/token',
+  userinfo: '/userinfo',
+  introspection: '/introspect',
+  revocation: '/revoke',
+  end_session: '/logout',
+  jwks: '/.well-known/jwks.json',
+} as const;
+
+const exactPaths = new Set<string>([
+  ...Object.values(routes),
+  `${routes.end_session}/confirm`,
+  `${routes.end_session}/success`,
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+]);
+
+/** True for the paths that oidc-provider answers; all others are ours. */
+export const isProviderPath = (path: string): boolean => exactPaths.has(path) || path.startsWith(`${routes.authorization}/`);
+
+/** Profiles whose refresh tokens outlive the browser session without asking for `offline_access`. */
+const OUTLIVES_SESSION = new Set(['native', 'mcp']);
+
+/** HTML that people meet while the library is in charge. */
+export type ProviderPages = {
+  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): Promise<void>;
+  logout(ctx: KoaContextWithOIDC, form: { action: string; xsrf: string }): Promise<void>;
+  signedOut(ctx: KoaContextWithOIDC): Promise<void>;
+  forward: ForwardPage;
+};
+
+export type ConfigurationDeps = {
+  config: Config;
+  adapter: AdapterFactory;
+  /** Private JWKs, the active key first. */
+  jwks: JWKS;
+  cookies: CookieNames;
+  pages: ProviderPages;
+  /** An account that may act; null when it is gone or disabled. */
+  findAccount(accountId: string): Promise<Account | null>;
+  findResource(identifier: string): ResourceServerInfo | undefined;
+  consents: RememberedConsents;
+  refreshUses: RefreshUses;
+  requests: Pick<RequestContexts, 'restingOn'>;
+};
+
+/** Assembles oidc-provider's options: the one place where they are set. */
+export function buildConfiguration(deps: ConfigurationDeps): Configuration {
+  const { config, cookies } = deps;
+  const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', secure: cookies.secure, path: '/', overwrite: true } as const;
+  return {
+    adapter: deps.adapter,
+    jwks: deps.jwks,
+    routes,
+    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    claims: claimsByScope,
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    // OpenID Connect Core, 3.1.2.1: always named, always compared.
+    allowOmittingSingleRegisteredRedirectUri: false,
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    enabledJWA: {
+      idTokenSigningAlgValues: ['RS256'],
+      userinfoSigningAlgValues: ['RS256'],
+      introspectionSigningAlgValues: ['RS256'],
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    },
+    // A form posted to /authorize or /logout is answered by a redirect to its GET, so that SameSite=Lax cookies come along.
+    enableHttpPostMethods: false,
+    cookies: {
+      keys: config.cookieSecrets,
+      names: { session: cookies.host('session'), interaction: cookies.path('interaction'), resume: cookies.path('resume') },
+      long: cookieOptions,
+      short: { ...cookieOptions, path: undefined },
+    },
+    ttl: createLifetimes(config),
+    findAccount: tellingUnavailable(async (_ctx: unknown, accountId: string) => {
+      const account = await deps.findAccount(accountId);
+      return account ? toProviderAccount(account) : undefined;
+    }),
+    loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),
+    interactions: { policy: buildInteractionPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.require_pkce !== false },
+    extraParams: { offline_access_kept: keepOfflineAccess },
+    extraClientMetadata,
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: (ctx, source) => {
+      const client = ctx.oidc.client;
+      return !(source.scopes.has('offline_access') || client?.first_party || OUTLIVES_SESSION.has(String(client?.profile)));
+    },
+    rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
+    // The grant's name lets introspection and our own APIs ask whether it is still alive.
+    extraTokenClaims: (_ctx, token) => ('grantId' in token && token.grantId ? { grant_id: token.grantId } : undefined),
+    // The origin of a private-use scheme is "null", which sandboxed frames of anybody send.
+    clientBasedCORS: (_ctx, origin, client) =>
+      origin !== 'null' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
+    renderError: (ctx, out, error) => deps.pages.error(ctx, out, error),
+    // Outbound requests stay shut until a guarded fetch opens them.
+    fetch: () => Promise.reject(new Error('outbound requests are off')),
+    features: {
+      devInteractions: { enabled: false },
+      // On by default in the library; off until they are built and tested here, since discovery would promise them.
+      pushedAuthorizationRequests: { enabled: false },
+      dPoP: { enabled: false },
+      userinfo: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
+      introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
+      clientCredentials: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => deps.pages.logout(ctx, readLogoutForm(form)),
+        postLogoutSuccessSource: (ctx) => deps.pages.signedOut(ctx),
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_ctx, client, oneOf) => oneOf ?? (client.default_resource as string | undefined) ?? [],
+        useGrantedResource: () => false,
+        getResourceServerInfo: (ctx, identifier, client) =>
+          resourceServerFor(deps.findResource(identifier), client, ctx.oidc.params?.grant_type),
+      },
+    },
+  };
+}
+
+/** The library hands its logout form as HTML; our page makes its own, so only the two values in it are taken. */
+function readLogoutForm(html: string): { action: string; xsrf: string } {
+  return { action: /action="([^"]+)"/.exec(html)?.[1] ?? '', xsrf: /name="xsrf" value="([^"]+)"/.exec(html)?.[1] ?? '' };
+}

@@ -1,0 +1,105 @@
+import type { EventEmitter } from 'node:events';
+import type { Provider } from 'oidc-provider';
+import type { Audit } from '../platform/audit/index.js';
+import type { Logger } from '../platform/log/index.js';
+import type { RefreshUses } from './adapter/index.js';
+import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
+import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
+import type { ProviderExtension } from './provider.js';
+import { answerWithSuccessor } from './refresh-rotation.js';
+import { tokenPolicy } from './token-policy.js';
+import { answerUnavailable } from './unavailable.js';
+
+export type ExtensionDeps = {
+  audit: Audit;
+  log: Logger;
+  forward: ForwardPage;
+  refreshUses: RefreshUses;
+  jwtAccessTokens: JwtAccessTokens;
+  /** true for the secret that a client had before its latest rotation, within its grace time */
+  isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
+};
+
+/** All that is attached to a provider when it is built. */
+export function createProviderExtensions(deps: ExtensionDeps): readonly ProviderExtension[] {
+  return [
+    answerUnavailable,
+    dressForwardingForms(deps.forward),
+    answerUnknownRoutes,
+    answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
+    answerWithSuccessor(deps.refreshUses),
+    acceptPreviousSecrets(deps),
+    reportEvents(deps),
+  ];
+}
+
+/** A path of ours with a method that is not: the library leaves an empty 404; programs get an OAuth error instead. */
+const answerUnknownRoutes: ProviderExtension = (provider) => {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.status !== 404 || ctx.body) return;
+    ctx.status = 405;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { error: 'invalid_request', error_description: 'no such endpoint, or not with this method' };
+  });
+};
+
+/** A rotated secret's predecessor stays good for its grace time, so that an application can be given the new one without an outage. */
+const acceptPreviousSecrets =
+  ({ isPreviousSecret }: ExtensionDeps): ProviderExtension =>
+  (provider) => {
+    const prototype = provider.Client.prototype as { compareClientSecret(secret: string): Promise<boolean> | boolean };
+    const compare = prototype.compareClientSecret;
+    prototype.compareClientSecret = async function compareClientSecret(this: { clientId: string }, secret: string) {
+      return (await compare.call(this, secret)) || isPreviousSecret(this.clientId, secret);
+    };
+  };
+
+/** What the library reports becomes audit events; its failures go to the log. */
+const reportEvents =
+  ({ audit, log }: ExtensionDeps): ProviderExtension =>
+  (provider: Provider) => {
+    // Connections that break off reach Koa, which would print them past the log; the published types leave Koa's own event out.
+    (provider as unknown as EventEmitter).on('error', (error: Error) => log.warn({ err: error }, 'a response failed'));
+    provider.on('server_error', (ctx, error) => log.error({ err: error, path: ctx.path }, 'the provider failed'));
+    provider.on('authorization.success', (ctx) => {
+      void audit.record({
+        type: 'authorization.granted',
+        outcome: 'success',
+        actorId: ctx.oidc.session?.accountId,
+        clientId: ctx.oidc.client?.clientId,
+        ip: ctx.ip,
+      });
+    });
+    provider.on('grant.error', (ctx, error) => {
+      void audit.record({
+        type: 'token.refused',
+        outcome: 'failure',
+        clientId: ctx.oidc.client?.clientId,
+        ip: ctx.ip,
+        detail: { error: error.message, grant_type: String(ctx.oidc.params?.grant_type ?? '').slice(0, 60) },
+      });
+    });
+    provider.on('grant.revoked', (ctx, grantId) => {
+      // The library found the code used; of two at the same moment the adapter tells.
+      if (ctx.oidc.route === 'token' && ctx.oidc.params?.grant_type === 'authorization_code') {
+        void audit.record({
+          type: 'code.replayed',
+          outcome: 'failure',
+          clientId: ctx.oidc.client?.clientId,
+          ip: ctx.ip,
+          detail: { grant_id: grantId },
+        });
+      }
+      void audit.record({
+        type: 'grant.revoked',
+        outcome: 'success',
+        clientId: ctx.oidc.client?.clientId,
+        ip: ctx.ip,
+        detail: { grant_id: grantId },
+      });
+    });
+    provider.on('end_session.success', (ctx) => {
+      void audit.record({ type: 'session.ended', outcome: 'success', actorId: ctx.oidc.session?.accountId, ip: ctx.ip });
+    });
+  };

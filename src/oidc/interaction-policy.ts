@@ -1,0 +1,42 @@
+import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { requestedScopes } from './existing-grant.js';
+
+const { Check, base } = interactionPolicy;
+
+/** Reasons for asking again what was allowed before. The library gives no details with them, so a page could not say what it asks. */
+export const ASKED_ANYWAY: readonly string[] = ['consent_prompt', 'native_client_prompt'];
+
+/** When a person is asked to sign in or to allow: the library's checks, and what they lack. */
+export function buildInteractionPolicy() {
+  const policy = base();
+  // A session whose account was disabled or deleted meanwhile signs in again; without this the library would go on without an account.
+  policy.get('login')?.checks.add(
+    new Check('account_unavailable', 'the signed-in account is not available', 'login_required', (ctx) => {
+      const { session, account } = ctx.oidc;
+      return session?.accountId && !account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
+  const consent = policy.get('consent');
+  // Native applications are asked every time by default (RFC 8252, 8.6); the operator's own are exempt, as everywhere.
+  const native = consent?.checks.get('native_client_prompt');
+  if (native) {
+    const check = native.check;
+    native.check = (ctx) => (ctx.oidc.client?.first_party ? Check.NO_NEED_TO_PROMPT : check(ctx));
+  }
+  for (const reason of ASKED_ANYWAY) {
+    const check = consent?.checks.get(reason);
+    if (!consent || !check) continue;
+    check.details = (ctx) => allRequested(ctx);
+    // Details of later checks win, and those of the others name only what is new.
+    consent.checks.remove(reason);
+    consent.checks.add(check);
+  }
+  return policy;
+}
+
+/** Everything the request names, in the form in which the library's checks name what is missing. */
+function allRequested(ctx: KoaContextWithOIDC) {
+  const { '': missingOIDCScope = [], ...resources } = Object.fromEntries(requestedScopes(ctx));
+  const missingResourceScopes = Object.fromEntries(Object.entries(resources).filter(([, scopes]) => scopes.length > 0));
+  return { missingOIDCScope, missingResourceScopes };
+}

@@ -1,0 +1,37 @@
+import { nowDate } from '../../platform/clock.js';
+import { sha256 } from '../../platform/crypto/index.js';
+import type { Database } from '../../platform/db/index.js';
+
+export type JwtAccessTokenRepository = ReturnType<typeof createJwtAccessTokenRepository>;
+
+/** Kept among the artifacts, whose purge takes it away when the token would have expired. No model of the library has this name. */
+const KIND = 'RevokedToken';
+/** Not the hash of the `jti` itself: nothing that is looked up by a bearer value's hash may be found by a `jti`. */
+const hashOf = (jti: string) => sha256(`revoked token ${jti}`);
+
+export function createJwtAccessTokenRepository({ db }: { db: Pick<Database, 'client'> }) {
+  const { client } = db;
+  return {
+    /** A living grant of this client. Not the registry's cache: other processes hear of an end within a second, introspection at once. */
+    async isGrantAlive(grantId: string, clientId: string): Promise<boolean> {
+      const rows = await client.$queryRaw<unknown[]>`SELECT 1 FROM grants
+        WHERE id = ${grantId} AND client_id = ${clientId} AND revoked_at IS NULL AND expires_at > ${nowDate()}`;
+      return rows.length > 0;
+    },
+
+    /** Since when a client's own tokens are good, and whether this one was revoked by itself; null when there is no such client. */
+    async findStanding(clientId: string, jti: string): Promise<{ createdAt: Date; tokensNotBefore: Date | null; revoked: boolean } | null> {
+      const [found, denials] = await Promise.all([
+        client.client.findUnique({ where: { id: clientId }, select: { createdAt: true, tokensNotBefore: true } }),
+        client.$queryRaw<unknown[]>`SELECT 1 FROM artifacts WHERE id_hash = ${hashOf(jti)} AND kind = ${KIND}`,
+      ]);
+      return found && { ...found, revoked: denials.length > 0 };
+    },
+
+    /** Denies one token until it would have expired. */
+    async deny({ jti, clientId, expiresAt }: { jti: string; clientId: string; expiresAt: Date }): Promise<void> {
+      await client.$executeRaw`INSERT INTO artifacts (id_hash, kind, client_id, payload, created_at, expires_at)
+        VALUES (${hashOf(jti)}, ${KIND}, ${clientId}, ${''}, ${nowDate()}, ${expiresAt}) ON CONFLICT (id_hash) DO NOTHING`;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { createLocalJWKSet, errors, type JWK, type JWTPayload, jwtVerify } from 'jose';
+import { nowDate } from '../../platform/clock.js';
+import { isKey } from '../adapter/index.js';
+import type { JwtAccessTokenRepository } from './repository.js';
+
+/** A token whose signature, issuer, type and times are right: what it says is what we said. */
+export type JwtAccessToken = {
+  jti: string;
+  clientId: string;
+  /** null for a client's own token (client_credentials) */
+  grantId: string | null;
+  issuedAtSeconds: number;
+  expiresAtSeconds: number;
+  claims: JWTPayload;
+};
+
+export type JwtAccessTokens = {
+  /**
+   * The token if it is one of ours and still good at this moment: not expired, and its grant alive, or for a client's own token the client
+   * there, not told to begin anew since, and the token not revoked. Null for everything else, whatever the reason.
+   */
+  find(token: string): Promise<JwtAccessToken | null>;
+  /**
+   * Ends a token that `find` gave: its grant with everything of it, or a client's own token alone.
+   * @returns the grant that was ended
+   */
+  revoke(token: JwtAccessToken): Promise<{ grantId: string | null }>;
+};
+
+type Deps = {
+  issuerUrl: string;
+  keys: () => { version: number; publicJwks: { keys: JWK[] } };
+  repository: JwtAccessTokenRepository;
+  grants: { revoke(grantId: string): Promise<unknown> };
+};
+
+export function createJwtAccessTokenService({ issuerUrl, keys, repository, grants }: Deps): JwtAccessTokens {
+  let keyset: { version: number; find: ReturnType<typeof createLocalJWKSet>; algorithms: string[] } | undefined;
+  const currentKeyset = () => {
+    const { version, publicJwks } = keys();
+    if (keyset?.version !== version) {
+      const algorithms = [...new Set(publicJwks.keys.flatMap(({ alg }) => alg ?? []))];
+      keyset = { version, find: createLocalJWKSet(publicJwks), algorithms };
+    }
+    return keyset;
+  };
+
+  /** `typ` tells access tokens from ID tokens, which are signed with the same keys (RFC 9068, section 4). */
+  async function verify(token: string): Promise<JwtAccessToken | null> {
+    const { find, algorithms } = currentKeyset();
+    try {
+      const { payload } = await jwtVerify(token, find, {
+        issuer: issuerUrl,
+        typ: 'at+jwt',
+        algorithms,
+        requiredClaims: ['exp', 'iat', 'jti', 'client_id', 'aud', 'sub'],
+        currentDate: nowDate(),
+      });
+      return read(payload);
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
+  }
+
+  async function isStanding({ jti, clientId, grantId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
+    if (grantId !== null) return repository.isGrantAlive(grantId, clientId);
+    const standing = await repository.findStanding(clientId, jti);
+    if (!standing || standing.revoked) return false;
+    // `iat` has no fractions. A client of the same id that was made later is another one; one that was told to begin anew loses that second.
+    const { createdAt, tokensNotBefore } = standing;
+    const madeBefore = issuedAtSeconds < Math.floor(createdAt.getTime() / 1000);
+    return !madeBefore && (tokensNotBefore === null || issuedAtSeconds * 1000 > tokensNotBefore.getTime());
+  }
+
+  return {
+    async find(token) {
+      const verified = await verify(token);
+      return verified && (await isStanding(verified)) ? verified : null;
+    },
+    async revoke({ jti, clientId, grantId, expiresAtSeconds }) {
+      if (grantId !== null) await grants.revoke(grantId);
+      else await repository.deny({ jti, clientId, expiresAt: new Date(expiresAtSeconds * 1000) });
+      return { grantId };
+    },
+  };
+}
+
+/** A client's own token has the client for its subject, and no grant. One that has neither belongs to nobody. */
+function read(claims: JWTPayload): JwtAccessToken | null {
+  const { jti, client_id: clientId, grant_id: grantId, iat, exp, sub } = claims;
+  if (!isKey(jti) || !isKey(clientId) || iat === undefined || exp === undefined) return null;
+  const isOwn = grantId === undefined && sub === clientId;
+  if (!isOwn && !isKey(grantId)) return null;
+  return { jti, clientId, grantId: isOwn ? null : String(grantId), issuedAtSeconds: iat, expiresAtSeconds: exp, claims };
+}

@@ -1,0 +1,46 @@
+import { type Configuration, Provider } from 'oidc-provider';
+import type { Logger } from '../platform/log/index.js';
+
+/** Builds one Provider with all that belongs to it. Everything that listens to or extends a provider is attached here, so a rebuilt one is complete. */
+export type ProviderExtension = (provider: Provider) => void;
+
+/** The provider new requests get. Signing keys are read in its constructor only, so a rotation means a new one. */
+export type ProviderHolder = {
+  readonly current: Provider;
+  /** Answers a request with the provider it starts with, whatever happens to `current` meanwhile. */
+  handle: (...request: Parameters<ReturnType<Provider['callback']>>) => Promise<void>;
+  /** Swaps in a freshly built provider for new requests. */
+  rebuild(): void;
+};
+
+export function createProviderHolder({
+  issuerUrl,
+  buildConfiguration,
+  extensions,
+  log,
+}: {
+  issuerUrl: string;
+  buildConfiguration: () => Configuration;
+  extensions: readonly ProviderExtension[];
+  log: Logger;
+}): ProviderHolder {
+  const build = () => {
+    const provider = new Provider(issuerUrl, buildConfiguration());
+    // Admission has already checked the origin and rewritten what a proxy said.
+    provider.proxy = true;
+    for (const extend of extensions) extend(provider);
+    // The library composes its middleware here, so this comes last.
+    return { provider, callback: provider.callback() };
+  };
+  let current = build();
+  return {
+    get current() {
+      return current.provider;
+    },
+    handle: (request, response) => Promise.resolve(current.callback(request, response)),
+    rebuild() {
+      current = build();
+      log.info('signing keys changed: new requests get a new provider');
+    },
+  };
+}

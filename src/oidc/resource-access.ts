@@ -1,0 +1,31 @@
+import { type Client, errors, type ResourceServer } from 'oidc-provider';
+import { restrictScope } from './clients/index.js';
+
+/** A resource server as the store knows it; `scopes` are all it has. */
+export type ResourceServerInfo = {
+  scopes: readonly string[];
+  audience: string;
+  accessTokenFormat: 'jwt' | 'opaque';
+  accessTokenTTL?: number;
+};
+
+/**
+ * What a client may have of a resource server (RFC 8707). A token without any scope is still a token for that audience, and an API that looks at the
+ * audience alone would let it in; so where nothing of a resource server is allowed, none of it is.
+ * @param grantType of a token request. No person consents to client_credentials, so there a client has what is registered for it by name.
+ * @throws InvalidTarget
+ */
+export function resourceServerFor(
+  resource: ResourceServerInfo | undefined,
+  client: Client,
+  grantType: unknown,
+): Pick<ResourceServer, 'scope' | 'audience' | 'accessTokenFormat' | 'accessTokenTTL'> {
+  if (!resource) throw new errors.InvalidTarget();
+  const { scopes, ...info } = resource;
+  const unnamed = grantType === 'client_credentials' && client.allowed_scope === undefined;
+  const allowed = unnamed ? [] : restrictScope(client, scopes);
+  if (scopes.length > 0 && allowed.length === 0 && client.default_resource !== resource.audience) {
+    throw new errors.InvalidTarget('the client is registered for no scope of this resource');
+  }
+  return { ...info, scope: allowed.join(' ') };
+}

@@ -1,0 +1,79 @@
+import { type Adapter, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { unavailableError } from '../platform/db/index.js';
+import type { AppError } from '../platform/errors.js';
+import type { ProviderExtension } from './provider.js';
+
+type Unavailable = errors.TemporarilyUnavailable & { retryAfterSeconds: number };
+
+function asOAuthError(error: AppError): Unavailable {
+  const answer = new errors.TemporarilyUnavailable(error.message) as Unavailable;
+  // The library's own has 400, as if the client could mend it.
+  answer.status = 503;
+  answer.statusCode = 503;
+  answer.cause = error.cause;
+  answer.retryAfterSeconds = error.retryAfterSeconds ?? 1;
+  return answer;
+}
+
+/**
+ * Runs what the library asks of us; when the database cannot answer, the library is told in its own words, so that its endpoints answer
+ * `temporarily_unavailable` (RFC 6749, 4.1.2.1) and not `server_error`.
+ */
+export function tellingUnavailable<Args extends unknown[], Result>(
+  call: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    try {
+      return await call(...args);
+    } catch (error) {
+      const unavailable = unavailableError(error);
+      throw unavailable ? asOAuthError(unavailable) : error;
+    }
+  };
+}
+
+/** An adapter whose errors are the library's own where the database cannot answer. */
+export function tellUnavailable(adapter: Adapter): Adapter {
+  return {
+    find: tellingUnavailable(adapter.find.bind(adapter)),
+    findByUid: tellingUnavailable(adapter.findByUid.bind(adapter)),
+    findByUserCode: tellingUnavailable(adapter.findByUserCode.bind(adapter)),
+    upsert: tellingUnavailable(adapter.upsert.bind(adapter)),
+    consume: tellingUnavailable(adapter.consume.bind(adapter)),
+    destroy: tellingUnavailable(adapter.destroy.bind(adapter)),
+    revokeByGrantId: tellingUnavailable(adapter.revokeByGrantId.bind(adapter)),
+  };
+}
+
+const RETRY_AFTER_SECONDS = 2;
+
+/** Every 503 says when to come again; and what fails around an endpoint, as the saving of a session does, is answered like what fails in it. */
+export const answerUnavailable: ProviderExtension = (provider: Provider) => {
+  provider.use(async (ctx, next) => {
+    let seconds = RETRY_AFTER_SECONDS;
+    try {
+      await next();
+    } catch (error) {
+      const unavailable = error instanceof errors.TemporarilyUnavailable ? (error as Unavailable) : undefined;
+      const answer = unavailable ?? fromDatabase(error);
+      if (!answer || ctx.headerSent) throw error;
+      seconds = answer.retryAfterSeconds;
+      refuse(ctx as KoaContextWithOIDC, answer);
+    }
+    if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', String(seconds));
+  });
+};
+
+function fromDatabase(error: unknown): Unavailable | undefined {
+  const unavailable = unavailableError(error);
+  return unavailable && asOAuthError(unavailable);
+}
+
+function refuse(ctx: KoaContextWithOIDC, { error, error_description }: Unavailable): void {
+  // A code that could not be kept, or a session that was not saved, must not be handed out.
+  ctx.remove('Location');
+  ctx.remove('Set-Cookie');
+  ctx.status = 503;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { error, error_description };
+}

@@ -1,0 +1,74 @@
+/**
+ * Owns: the pages on which people look after their own account: name, password, where they are signed in, which applications have access,
+ * signing out. Who comes without being signed in goes through the ordinary flow and comes back.
+ * Does not own: the rules (identity, oidc/sessions, oidc/grants), signing in (pages/interaction).
+ */
+import Router from '@koa/router';
+import type { Identity } from '../../identity/index.js';
+import { ACCOUNT_SIGNED_IN_PATH } from '../../oidc/account-client.js';
+import type { BrowserSessions } from '../../oidc/browser-session.js';
+import type { Sessions } from '../../oidc/sessions/index.js';
+import type { Audit } from '../../platform/audit/index.js';
+import type { BrowserCookies } from '../browser-cookies.js';
+import type { PageKit } from '../page-kit.js';
+import { type ApplicationsPageDeps, createApplicationsPage } from './applications.js';
+import { createEntrance } from './entrance.js';
+import { frameOf, SIGN_OUT_PATH } from './frame.js';
+import { createPasswordPage } from './password.js';
+import { createProfilePage } from './profile.js';
+import { createSessionsPage } from './sessions.js';
+import { createSignOut } from './sign-out.js';
+
+export type AccountPagesDeps = {
+  pages: PageKit;
+  cookies: BrowserCookies;
+  browserSessions: BrowserSessions;
+  identity: Pick<Identity, 'accounts' | 'passwordChange'>;
+  sessions: Pick<Sessions, 'list' | 'end' | 'endAll'>;
+  audit: Pick<Audit, 'record'>;
+  issuerUrl: string;
+  passwordMinLength: number;
+} & Pick<ApplicationsPageDeps, 'grants' | 'consents' | 'findClient' | 'findResource'>;
+
+export function createAccountPages(deps: AccountPagesDeps): Router {
+  const { pages, cookies, identity, sessions } = deps;
+  const entrance = createEntrance({ ...deps, identity });
+  const signOut = createSignOut(deps);
+  const profile = createProfilePage({ ...deps, entrance });
+  const password = createPasswordPage({ ...deps, entrance });
+  const sessionsPage = createSessionsPage({ ...deps, entrance, signOut });
+  const applications = createApplicationsPage({ ...deps, entrance });
+  const router = new Router();
+
+  router.get('/account', async (ctx) => {
+    const person = await entrance.enter(ctx, '/account');
+    if (!person) return;
+    const { account } = person;
+    const [list, applicationCount] = await Promise.all([sessions.list(account.id), applications.count(account.id)]);
+    pages.show(ctx, 'account/overview', {
+      ...frameOf(ctx, account, cookies),
+      username: account.username ?? undefined,
+      emailVerified: account.emailVerifiedAt !== null,
+      passwordSetAt: account.passwordSetAt ?? undefined,
+      sessionCount: list.length,
+      applicationCount,
+      memberSince: account.createdAt,
+    });
+  });
+  router.get(ACCOUNT_SIGNED_IN_PATH, (ctx) => entrance.comeBack(ctx));
+  router.get('/account/profile', (ctx) => profile.get(ctx));
+  router.post('/account/profile', (ctx) => profile.post(ctx));
+  router.get('/account/password', (ctx) => password.get(ctx));
+  router.post('/account/password', (ctx) => password.post(ctx));
+  router.get('/account/sessions', (ctx) => sessionsPage.get(ctx));
+  router.post('/account/sessions/end', (ctx) => sessionsPage.end(ctx));
+  router.post('/account/sessions/end-others', (ctx) => sessionsPage.endOthers(ctx));
+  router.get('/account/applications', (ctx) => applications.get(ctx));
+  router.post('/account/applications/remove', (ctx) => applications.remove(ctx));
+  router.post(SIGN_OUT_PATH, async (ctx) => {
+    await pages.form(ctx);
+    const session = await deps.browserSessions.current(ctx.req, ctx.res);
+    await signOut(ctx, session && { session });
+  });
+  return router;
+}

@@ -1,0 +1,100 @@
+import type { Context } from 'koa';
+import type { Identity } from '../../identity/index.js';
+import type { InteractionDetails, Interactions } from '../../oidc/interactions.js';
+import type { Audit } from '../../platform/audit/index.js';
+import { AppError } from '../../platform/errors.js';
+import type { ResourceScopes } from '../../render/index.js';
+import { askingClient, type ClientSummary } from '../client-view.js';
+import type { PageKit } from '../page-kit.js';
+import { personOf } from '../person.js';
+
+export type ConsentPageDeps = {
+  pages: PageKit;
+  interactions: Interactions;
+  identity: Pick<Identity, 'accounts'>;
+  consents: {
+    find(accountId: string, clientId: string): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
+    remember(consent: { accountId: string; clientId: string; scopesByResource: ReadonlyMap<string, Iterable<string>> }): Promise<void>;
+  };
+  audit: Pick<Audit, 'record'>;
+  /** name and described scopes of a resource server */
+  findResource(identifier: string): { name: string; scopes: readonly { name: string; description?: string | undefined }[] } | undefined;
+};
+
+export function createConsentPage({ pages, interactions, identity, consents, audit, findResource }: ConsentPageDeps) {
+  const resourcesOf = (details: InteractionDetails): ResourceScopes[] =>
+    Object.entries(details.missingResourceScopes).map(([identifier, scopes]) => {
+      const resource = findResource(identifier);
+      return {
+        identifier,
+        name: resource?.name ?? identifier,
+        scopes: scopes.map((name) => resource?.scopes.find((scope) => scope.name === name) ?? { name }),
+      };
+    });
+  const signedInAccount = async (details: InteractionDetails) => {
+    const account = details.accountId ? await identity.accounts.find(details.accountId) : null;
+    if (!account) throw new AppError('interaction.expired', 400, 'The sign-in behind this request has ended.');
+    return account;
+  };
+  return {
+    async show(ctx: Context, details: InteractionDetails, client: ClientSummary | undefined): Promise<void> {
+      const account = await signedInAccount(details);
+      const allowed = await consents.find(account.id, details.clientId);
+      pages.show(
+        ctx,
+        'interaction/consent',
+        {
+          action: `/interaction/${details.uid}/consent`,
+          switchAccount: { action: `/interaction/${details.uid}/switch` },
+          account: personOf(account),
+          clientId: details.clientId,
+          redirectHost: details.redirectUri ? hostOf(details.redirectUri) : '',
+          scopes: details.missingScopes,
+          resources: resourcesOf(details),
+          alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
+          remembered: client?.source !== 'registered' && !details.askedEveryTime,
+          applicationsUrl: '/account/applications',
+          policyUrl: client?.policyUri,
+          termsUrl: client?.termsUri,
+        },
+        { client: askingClient(client) },
+      );
+    },
+    async submit(ctx: Context, details: InteractionDetails, client: ClientSummary | undefined): Promise<void> {
+      const form = await pages.form(ctx);
+      const decision = form.get('decision');
+      if (decision !== 'allow' && decision !== 'cancel')
+        throw new AppError('request.invalid', 400, 'The form says neither allow nor cancel.');
+      if (details.prompt !== 'consent') throw new AppError('interaction.already_used', 400, 'This question was answered already.');
+      ctx.status = 303;
+      if (decision === 'cancel') return ctx.redirect((await interactions.cancel(ctx.req, ctx.res)).next);
+      const account = await signedInAccount(details);
+      const { next, first } = await interactions.finishConsent(ctx.req, ctx.res, { accountId: account.id });
+      // A form that was sent twice is recorded and remembered once.
+      if (!first) return ctx.redirect(next);
+      await audit.record({
+        type: 'consent.granted',
+        outcome: 'success',
+        actorId: account.id,
+        subjectId: account.id,
+        clientId: details.clientId,
+        ip: ctx.ip,
+      });
+      // Self-registered applications are asked about every time.
+      if (client && client.source !== 'registered') {
+        const scopesByResource = new Map<string, Iterable<string>>([
+          ['', details.missingScopes],
+          ...Object.entries(details.missingResourceScopes),
+        ]);
+        await consents.remember({ accountId: account.id, clientId: details.clientId, scopesByResource });
+      }
+      return ctx.redirect(next);
+    },
+  };
+}
+
+/** Host (and port) a redirect goes to; the scheme for one that no host answers. */
+function hostOf(uri: string): string {
+  const url = new URL(uri);
+  return url.host || url.protocol;
+}

@@ -1,0 +1,48 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+const VERSION = '1';
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** Sealed text that does not open: altered, moved to another row, or sealed under another key. */
+export class SealError extends Error {
+  constructor(options?: { cause?: unknown }) {
+    super('sealed text does not open: wrong key, wrong place, or altered', options);
+    this.name = 'SealError';
+  }
+}
+
+/** Seals text with AES-256-GCM. `context` says where the text belongs; it opens in no other place. */
+export type Sealer = {
+  seal(plaintext: string, context: string): string;
+  /** @throws SealError */
+  open(sealed: string, context: string): string;
+};
+
+/** @param key 32 bytes */
+export function createSealer(key: Buffer): Sealer {
+  if (key.length !== 32) throw new TypeError('a sealing key is 32 bytes');
+  return {
+    seal(plaintext, context) {
+      const iv = randomBytes(IV_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      cipher.setAAD(Buffer.from(context));
+      const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
+      return `${VERSION}.${Buffer.concat([iv, body, cipher.getAuthTag()]).toString('base64url')}`;
+    },
+    open(sealed, context) {
+      const [version, body] = sealed.split('.', 2);
+      if (version !== VERSION || body === undefined) throw new SealError();
+      const bytes = Buffer.from(body, 'base64url');
+      if (bytes.length < IV_BYTES + TAG_BYTES) throw new SealError();
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+      decipher.setAAD(Buffer.from(context));
+      decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
+      try {
+        return decipher.update(bytes.subarray(IV_BYTES, bytes.length - TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+      } catch (cause) {
+        throw new SealError({ cause });
+      }
+    },
+  };
+}

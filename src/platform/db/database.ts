@@ -1,0 +1,126 @@
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { nowDate } from '../clock.js';
+import { randomId } from '../crypto/index.js';
+import { PrismaClient as PostgresqlClient } from './generated/postgresql/client.js';
+import { Prisma, PrismaClient as SqliteClient } from './generated/sqlite/client.js';
+import { createVitals, type OutageListener } from './vitals.js';
+import { watchStatements } from './watch.js';
+
+/** What a query can be run on: the client or an open transaction. */
+export type Transaction = Prisma.TransactionClient;
+
+/** A piece of SQL with its parameters, for statements that are put together. */
+export type Sql = Prisma.Sql;
+
+/** Makes a piece of SQL to be put into a statement; values become parameters. */
+export const sql = Prisma.sql;
+/** A list of values for `IN (...)`; must not be empty. */
+export const sqlList = Prisma.join;
+/** The piece of SQL that says nothing. */
+export const noSql = Prisma.empty;
+
+/**
+ * An open database. Code is typed against the SQLite client, the narrower of the two (no case-insensitive filters, no lists), so what
+ * compiles runs on both.
+ */
+export type Database = {
+  client: SqliteClient;
+  provider: 'sqlite' | 'postgresql';
+  /** True for an error that a unique index caused: somebody else was first. */
+  isUniqueViolation(error: unknown): boolean;
+  /**
+   * Appended to a SELECT that must hold rows still until its statement's transaction ends. SQLite has one writer at a time and needs none;
+   * PostgreSQL needs `FOR SHARE`, so that an insert which depends on a row cannot slip past a concurrent update of it.
+   */
+  lockRows: Prisma.Sql;
+  /** Like `lockRows`, for rows that the same transaction goes on to change: everybody who wants them waits (`FOR UPDATE`). */
+  lockForUpdate: Prisma.Sql;
+  /** Both of these for a SELECT from two tables: `lockRows` on the first, then `lockForUpdate` on the second. Takes the names they have there. */
+  lockInOrder(held: string, changed: string): Prisma.Sql;
+  /** Like `lockForUpdate`, but passes over rows that somebody else holds, so that housekeeping never waits and never deadlocks. */
+  skipLocked: Prisma.Sql;
+  /**
+   * The condition `= one of` what a subquery selects. PostgreSQL is given an array, so that the subquery runs once, its LIMIT holds, and its
+   * few rows are found by the index however many others there are.
+   */
+  oneOf(subquery: Sql): Sql;
+  /** @throws when the database does not answer */
+  ping(): Promise<void>;
+  /** Whether rows can be written, as far as is known: after a write failed for want of space or permission, tries one itself. */
+  isWritable(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+/** `file:` is SQLite, `postgresql:` or `postgres:` is PostgreSQL. @throws TypeError for any other URL */
+export function databaseProviderOf(url: string): Database['provider'] {
+  if (url.startsWith('file:')) return 'sqlite';
+  if (/^postgres(ql)?:\/\//.test(url)) return 'postgresql';
+  throw new TypeError('DATABASE_URL must start with file: (SQLite) or postgresql:// (PostgreSQL)');
+}
+
+/** Waiting time of a SQLite writer for another process (the CLI beside the server), in milliseconds. */
+export const SQLITE_BUSY_TIMEOUT_MS = 5000;
+
+/** A request waits so long for a connection to PostgreSQL, in milliseconds; past it, it is told to come again. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens the database named by a URL. Nothing is created but a missing SQLite file; see `migrate`.
+ * @param options.outage hears when the database cannot be reached or written, and when it can again
+ */
+export async function openDatabase({
+  url,
+  poolSize = 10,
+  outage,
+}: {
+  url: string;
+  poolSize?: number;
+  outage?: OutageListener;
+}): Promise<Database> {
+  const provider = databaseProviderOf(url);
+  const vitals = createVitals({ outage, write: (text) => tryToWrite(client, text) });
+  const client =
+    provider === 'sqlite'
+      ? new SqliteClient({ adapter: watchStatements(new PrismaLibSql({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), vitals) })
+      : // The two generated clients differ in filters only that this code cannot express, since it is typed against the SQLite one.
+        (new PostgresqlClient({
+          adapter: watchStatements(
+            new PrismaPg({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
+            vitals,
+          ),
+        }) as unknown as SqliteClient);
+  // WAL lets readers read while one writes; the mode is kept in the file.
+  if (provider === 'sqlite') await client.$queryRawUnsafe('PRAGMA journal_mode = WAL');
+  return {
+    client,
+    provider,
+    isUniqueViolation,
+    lockRows: provider === 'postgresql' ? Prisma.sql`FOR SHARE` : Prisma.empty,
+    lockForUpdate: provider === 'postgresql' ? Prisma.sql`FOR UPDATE` : Prisma.empty,
+    lockInOrder: (held, changed) =>
+      provider === 'postgresql' ? Prisma.raw(`FOR SHARE OF ${held} FOR UPDATE OF ${changed}`) : Prisma.empty,
+    skipLocked: provider === 'postgresql' ? Prisma.sql`FOR UPDATE SKIP LOCKED` : Prisma.empty,
+    oneOf: (subquery) => (provider === 'postgresql' ? Prisma.sql`= ANY (ARRAY(${subquery}))` : Prisma.sql`IN (${subquery})`),
+    async ping() {
+      await client.$queryRaw`SELECT 1`;
+    },
+    isWritable: vitals.provesWritable,
+    close: () => client.$disconnect(),
+  };
+}
+
+/** A row of its own in the table of leases, there and gone in one transaction. */
+async function tryToWrite(client: SqliteClient, text: string): Promise<void> {
+  const name = `write-probe:${randomId(9)}`;
+  await client.$transaction([
+    client.$executeRaw`INSERT INTO leases (name, holder, expires_at) VALUES (${name}, ${text}, ${nowDate()})`,
+    client.$executeRaw`DELETE FROM leases WHERE name = ${name}`,
+  ]);
+}
+
+/** Prisma's own calls say P2002; a raw statement says P2010 and carries the driver's account of it. */
+function isUniqueViolation(error: unknown): boolean {
+  const { code, meta } = (error ?? {}) as { code?: unknown; meta?: { driverAdapterError?: { cause?: { kind?: unknown } } } };
+  return code === 'P2002' || (code === 'P2010' && meta?.driverAdapterError?.cause?.kind === 'UniqueConstraintViolation');
+}

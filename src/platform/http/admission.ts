@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import proxyAddr from 'proxy-addr';
+
+export type TrustProxy = { hops: number } | { addresses: readonly string[] } | undefined;
+
+/** Lets a request in, or answers it. Returns false when it has been answered. */
+export type Admission = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+const PROBES = new Set(['/livez', '/readyz', '/health']);
+
+/**
+ * Only requests whose origin is the issuer's get in: otherwise a forged Host would appear in discovery, in links and in mails (RFC 9700, 4.10).
+ * What a proxy says is believed from trusted addresses only; whatever was not believed is taken off the request, so nothing behind this
+ * point has to ask again who may be trusted.
+ * @param options.redirect in development another origin is redirected to the right one, since people type 127.0.0.1
+ */
+export function createAdmission({
+  issuerUrl,
+  trustProxy,
+  redirect,
+}: {
+  issuerUrl: string;
+  trustProxy: TrustProxy;
+  redirect: boolean;
+}): Admission {
+  const issuer = new URL(issuerUrl);
+  const trust = compileTrust(trustProxy);
+  return (request, response) => {
+    const trusted = trust(request.socket.remoteAddress ?? '', 0);
+    const proto = (trusted && lastOf(request.headers['x-forwarded-proto'])) || 'http';
+    const host = (trusted && lastOf(request.headers['x-forwarded-host'])) || request.headers.host || '';
+    const address = trust === trustNobody ? (request.socket.remoteAddress ?? '') : proxyAddr(request, trust);
+    request.headers['x-forwarded-for'] = plainAddress(address);
+    request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
+    request.headers['x-forwarded-host'] = issuer.host;
+    delete request.headers.forwarded;
+    const path = request.url ?? '/';
+    // RFC 9112, 3.2: which of two hosts is meant, a proxy and we might read differently.
+    if (countHosts(request.rawHeaders) > 1) return refuse(response, 400, 'The request names more than one host.');
+    // A target in absolute form (`GET http://other/ HTTP/1.1`) is for proxies, and this is none.
+    if (!path.startsWith('/')) return refuse(response, 400, 'The request target must be a path.');
+    if (originOf(proto, host) === issuer.origin || PROBES.has(path.split('?', 1)[0] ?? '')) return true;
+    if (redirect && (request.method === 'GET' || request.method === 'HEAD')) {
+      // Put together, not resolved: `//elsewhere` and `/\\elsewhere` would resolve to another site.
+      response.writeHead(302, { location: issuer.origin + path, 'cache-control': 'no-store' }).end();
+      return false;
+    }
+    return refuse(
+      response,
+      421,
+      `This server answers as ${issuer.origin} only. Behind a proxy, pass the host and scheme on and set TRUST_PROXY.`,
+    );
+  };
+}
+
+const trustNobody = () => false;
+
+function compileTrust(trustProxy: TrustProxy): (address: string, hop: number) => boolean {
+  if (!trustProxy) return trustNobody;
+  if ('hops' in trustProxy) return (_address, hop) => hop < trustProxy.hops;
+  return proxyAddr.compile([...trustProxy.addresses]);
+}
+
+/** The entry that the nearest proxy wrote: earlier ones may be the browser's invention. */
+function lastOf(header: string | string[] | undefined): string {
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
+  return text.split(',').at(-1)?.trim() ?? '';
+}
+
+function originOf(proto: string, host: string): string | undefined {
+  // URL forgives user names, paths and white space in a host; a Host header has none of them.
+  if (!/^[a-zA-Z0-9.\-_[\]:]+$/.test(host)) return undefined;
+  return URL.canParse(`${proto}://${host}`) ? new URL(`${proto}://${host}`).origin : undefined;
+}
+
+const countHosts = (rawHeaders: readonly string[]) =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+
+/** `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 address. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function refuse(response: ServerResponse, status: number, text: string): false {
+  response
+    .writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    .end(`${text}\n`);
+  return false;
+}

@@ -1,0 +1,85 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import helmet from 'helmet';
+import type { Context, Middleware } from 'koa';
+
+type PageState = { nonce: string; requestId: string; formActions: Set<string>; imageHosts: Set<string>; https: boolean };
+
+// Kept beside the response, because oidc-provider makes a context of its own for the same response.
+const states = new WeakMap<ServerResponse, PageState>();
+
+function stateOf(response: ServerResponse): PageState {
+  const state = states.get(response);
+  if (!state) throw new Error('securityHeaders() has not run for this response');
+  return state;
+}
+
+/** The nonce that scripts and styles of this response carry. */
+export const nonceOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).nonce;
+
+/** The id under which this request stands in the log; shown to people as the reference of an error. */
+export const requestIdOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).requestId;
+
+function policyOf({ nonce, formActions, imageHosts, https }: PageState): string {
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}'`,
+    `style-src 'self' 'nonce-${nonce}'`,
+    `img-src 'self' data:${[...imageHosts].map((host) => ` ${host}`).join('')}`,
+    "connect-src 'self'",
+    "manifest-src 'self'",
+    "frame-src 'self'",
+    `form-action 'self'${[...formActions].map((source) => ` ${source}`).join('')}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    ...(https ? ['upgrade-insecure-requests'] : []),
+  ].join('; ');
+}
+
+/**
+ * Lets the forms of this page end at another origin. Browsers apply form-action to the redirects that follow a submission, and a sign-in
+ * form's last redirect is the application's redirect URI.
+ */
+export function allowFormAction(ctx: Pick<Context, 'res'>, uri: string | undefined): void {
+  if (!uri || !URL.canParse(uri)) return;
+  const url = new URL(uri);
+  const state = stateOf(ctx.res);
+  state.formActions.add(/^https?:$/.test(url.protocol) ? url.origin : url.protocol);
+  ctx.res.setHeader('Content-Security-Policy', policyOf(state));
+}
+
+/** Lets this page show an image from elsewhere: an application's logo. */
+export function allowImage(ctx: Pick<Context, 'res'>, uri: string | undefined): void {
+  if (!uri || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') return;
+  const state = stateOf(ctx.res);
+  state.imageHosts.add(new URL(uri).origin);
+  ctx.res.setHeader('Content-Security-Policy', policyOf(state));
+}
+
+/** Gives every response its request id and the headers that keep a sign-in page its own. @param options.https whether the issuer is https */
+export function securityHeaders({ https }: { https: boolean }): Middleware {
+  const harden = helmet({
+    contentSecurityPolicy: false,
+    // Applications read tokens and metadata across origins; CORS, not this, decides who may.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    strictTransportSecurity: https ? { maxAge: 63_072_000, includeSubDomains: false } : false,
+    // Not no-referrer: under it browsers send `Origin: null` with our own forms. Nothing leaves the origin either way.
+    referrerPolicy: { policy: 'same-origin' },
+    xFrameOptions: { action: 'deny' },
+  });
+  return async (ctx, next) => {
+    const state: PageState = {
+      nonce: randomBytes(16).toString('base64'),
+      requestId: randomUUID(),
+      formActions: new Set(),
+      imageHosts: new Set(),
+      https,
+    };
+    states.set(ctx.res, state);
+    await new Promise<void>((resolve, reject) => harden(ctx.req, ctx.res, (error?: unknown) => (error ? reject(error) : resolve())));
+    ctx.set('Content-Security-Policy', policyOf(state));
+    ctx.set('Permissions-Policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()');
+    ctx.set('X-Request-Id', state.requestId);
+    await next();
+  };
+}

@@ -1,0 +1,39 @@
+/** Owns: the structured log and what must never be in it. Does not own: the audit trail (platform/audit). */
+import pino from 'pino';
+
+export type Logger = pino.Logger;
+
+/** Member names that may hold a secret, wherever a log object carries them. */
+const SECRET_MEMBERS = [
+  'password',
+  'current_password',
+  'new_password',
+  'currentPassword',
+  'newPassword',
+  'token',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'id_token_hint',
+  'client_secret',
+  'client_assertion',
+  'code',
+  'code_verifier',
+  'authorization',
+  'cookie',
+  'csrf',
+  'secret',
+];
+
+/**
+ * @param options.level pino's level names; `pretty` is for a terminal
+ * @param options.stderr to standard error: for a command whose standard output is its result
+ */
+export function createLogger({ level, format, stderr = false }: { level: string; format: 'pretty' | 'json'; stderr?: boolean }): Logger {
+  const paths = SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*["set-cookie"]`]);
+  const destination = stderr ? 2 : 1;
+  const options = { level, base: undefined, redact: { paths: [...new Set(paths)], censor: '[redacted]' } };
+  if (format === 'json') return pino(options, pino.destination(destination));
+  const pretty = { translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true, destination };
+  return pino({ ...options, transport: { target: 'pino-pretty', options: pretty } });
+}

@@ -1,0 +1,38 @@
+/** To whom a mail goes. `name` as the person wrote it; `locale` chooses the language. */
+type Recipient = { email: string; name?: string | undefined; locale?: string | undefined };
+
+/** A mail with a link that works once, until `expiresAt`. */
+type WithLink = Recipient & { url: string; validHours: number; expiresAt: Date };
+
+/** The mails there are, each with what its text needs. */
+export type MailModels = {
+  'verify-email': WithLink;
+  'reset-password': WithLink;
+  /** to the owner, when somebody registers with the address again */
+  'already-registered': Recipient & { loginUrl: string; forgotUrl: string };
+  'password-changed': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
+  'new-device-sign-in': Recipient & {
+    sessionsUrl: string;
+    forgotUrl: string;
+    at: Date;
+    userAgent?: string | undefined;
+    ip?: string | undefined;
+  };
+  'account-locked': Recipient & { forgotUrl: string; minutes: number; at: Date };
+  /** an application was signed out, because its refresh token was used twice */
+  'token-reuse': Recipient & { application?: string | undefined; sessionsUrl: string; forgotUrl: string; at: Date };
+  /** sent by an operator who tries the mail settings */
+  'email-test': Recipient & { url: string };
+};
+
+export type MailTemplate = keyof MailModels;
+
+export type RenderedMail = { subject: string; html: string; text: string };
+
+/** Writes a mail. The texts belong to the views; this is all that mail delivery knows of them. */
+export type RenderMail = <Template extends MailTemplate>(template: Template, model: MailModels[Template]) => RenderedMail;
+
+/** One mail to one person: `to` also becomes the model's `email`. */
+export type MailRequest = {
+  [Template in MailTemplate]: { to: string; template: Template; data: Omit<MailModels[Template], 'email'> };
+}[MailTemplate];

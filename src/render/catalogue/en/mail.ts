@@ -1,0 +1,72 @@
+/** Mails: who writes, why, one button, the plain link, when it ends, what to do if it was not you. */
+export const mail = {
+  'mail.hello': 'Hello {name},',
+  'mail.hello_unnamed': 'Hello,',
+  'mail.link_plain': 'If the button does not work, copy this address into your browser:',
+  'mail.footer': 'This mail was sent by {brand} ({host}).',
+  'mail.footer_why': 'You get it because {email} was given there.',
+  'mail.valid_hours': {
+    one: 'The link works once, for {count} hour, until {until}.',
+    other: 'The link works once, for {count} hours, until {until}.',
+  },
+  'mail.when': 'When',
+  'mail.device': 'Device',
+  'mail.ip': 'IP address',
+  'mail.application': 'Application',
+
+  'mail.verify.subject': 'Confirm your email address for {brand}',
+  'mail.verify.title': 'Confirm your email address',
+  'mail.verify.why': 'Somebody, most likely you, created an account at {brand} with this address. Confirm that it is yours.',
+  'mail.verify.button': 'Confirm my address',
+  'mail.verify.not_you': 'Was it not you? Then do nothing: without your confirmation nobody can sign in with this address.',
+
+  'mail.registered.subject': 'You already have an account at {brand}',
+  'mail.registered.title': 'You already have an account',
+  'mail.registered.why':
+    'Somebody, most likely you, tried to create an account at {brand} with this address. It has one already, so nothing was changed.',
+  'mail.registered.button': 'Sign in',
+  'mail.registered.forgot': 'Forgot your password? Choose a new one:',
+  'mail.registered.not_you': 'Was it not you? Then do nothing. Nobody was told that this address has an account.',
+
+  'mail.reset.subject': 'Choose a new password for {brand}',
+  'mail.reset.title': 'Choose a new password',
+  'mail.reset.why': 'Somebody, most likely you, asked for a new password for your account at {brand}.',
+  'mail.reset.button': 'Choose a new password',
+  'mail.reset.not_you': 'Was it not you? Then do nothing: your password stays as it is.',
+
+  'mail.changed.subject': 'Your password for {brand} has been changed',
+  'mail.changed.title': 'Your password has been changed',
+  'mail.changed.why': 'The password of your account at {brand} has just been changed, and every other device has been signed out.',
+  'mail.changed.button': 'Look at your account',
+  'mail.changed.not_you': 'Was it not you? Choose a new password at once:',
+
+  'mail.device.subject': 'New sign-in to {brand}',
+  'mail.device.title': 'New sign-in to your account',
+  'mail.device.why': 'Somebody signed in to your account at {brand} from a device we have not seen before.',
+  'mail.device.button': 'Look at your devices',
+  'mail.device.not_you': 'Was it you? Then there is nothing to do. If not, sign that device out and choose a new password:',
+
+  'mail.locked.subject': 'Too many sign-in attempts at {brand}',
+  'mail.locked.title': 'Your account is locked for a while',
+  'mail.locked.why': {
+    one: 'The password of your account at {brand} was wrong several times, so signing in from unknown devices is locked for {count} minute.',
+    other:
+      'The password of your account at {brand} was wrong several times, so signing in from unknown devices is locked for {count} minutes.',
+  },
+  'mail.locked.button': 'Choose a new password',
+  'mail.locked.not_you':
+    'Was it not you? None of these attempts got in, and devices you have used before still work. A new password also ends the lock.',
+
+  'mail.reuse.subject': 'An application was signed out of your account at {brand}',
+  'mail.reuse.title': 'An application was signed out',
+  'mail.reuse.why':
+    'A key to your account at {brand}, which one application keeps for you, was used by two at once. One of them may not be that application, so we signed both out. Signing in there again is safe.',
+  'mail.reuse.button': 'Look at your devices',
+  'mail.reuse.not_you': 'Is there a device or a sign-in you do not know? Sign it out and choose a new password:',
+
+  'mail.test.subject': 'A test mail from {brand}',
+  'mail.test.title': 'Mail works',
+  'mail.test.why': 'The people who run {brand} sent this mail to see whether its mail server is set up well. It is.',
+  'mail.test.button': 'Open {brand}',
+  'mail.test.not_you': 'There is nothing else to do.',
+} as const;

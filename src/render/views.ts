@@ -1,0 +1,266 @@
+/**
+ * What each page is given: plain data, nothing computed in a template. The key is the template's path under `views/`.
+ * Wire names of the fields stand beside each form; every form also carries `csrf` and the model's `hidden` members.
+ */
+
+/** One thing that went wrong with a form. The sentence comes from the catalogue by `code`; `text` replaces it, `message` serves codes it does not know. */
+export type FormError = {
+  /** stable code, `feature.reason` */
+  code: string;
+  /** wire name of the field the summary links to */
+  field?: string | undefined;
+  /** values for the sentence's placeholders (`minutes`, `seconds` ...) */
+  values?: Record<string, string | number> | undefined;
+  text?: string | undefined;
+  message?: string | undefined;
+};
+
+/** A form states where it posts, what travels along unseen, and what was wrong the last time. */
+export type FormModel = {
+  action: string;
+  hidden?: Record<string, string> | undefined;
+  errors?: readonly FormError[] | undefined;
+};
+
+/** A form that is only a button. */
+export type ActionModel = { action: string; hidden?: Record<string, string> | undefined };
+
+/** A person as pages name them. */
+export type Person = { name?: string | undefined; email: string };
+
+/** How good a password was, as the server judged it (zxcvbn's 0 to 4). */
+export type PasswordStrength = { score: 0 | 1 | 2 | 3 | 4; warning?: string | undefined; suggestions?: readonly string[] | undefined };
+
+/** A form in which a new password is chosen. `strengthUrl`: where a POST of `{password, inputs}` answers a PasswordStrength. */
+export type NewPasswordModel = FormModel & {
+  minLength: number;
+  strength?: PasswordStrength | undefined;
+  strengthUrl?: string | undefined;
+};
+
+/** Fields: `identifier`, `password`, `remember` (`on`). */
+export type LoginView = FormModel & {
+  /** what was typed before, or the login_hint */
+  identifier?: string | undefined;
+  /** is "keep me signed in" offered and ticked; absent: not offered */
+  keepSignedIn?: boolean | undefined;
+  /** somebody is signed in already and is asked again (prompt=login, max_age) */
+  reauthenticate?: boolean | undefined;
+  registerUrl?: string | undefined;
+  forgotUrl?: string | undefined;
+  /** offered after `login.unverified`; posts `identifier` */
+  resend?: ActionModel | undefined;
+  /** give up and go back to the application */
+  cancel?: ActionModel | undefined;
+  /** something good that has just happened */
+  notice?: 'password_reset' | 'email_verified' | 'signed_out' | undefined;
+};
+
+export type ResourceScopes = {
+  name: string;
+  /** the resource's identifier (its audience) */
+  identifier?: string | undefined;
+  scopes: readonly { name: string; description?: string | undefined }[];
+};
+
+/** Buttons: `decision` = `allow` | `cancel`. The application is `PageContext.client`. */
+export type ConsentView = FormModel & {
+  account: Person;
+  /** sign in as somebody else */
+  switchAccount?: ActionModel | undefined;
+  clientId: string;
+  /** host (and port) the person goes back to */
+  redirectHost: string;
+  /** OpenID scopes that are asked for, `offline_access` among them */
+  scopes: readonly string[];
+  resources?: readonly ResourceScopes[] | undefined;
+  /** was something allowed before: only what is new is asked */
+  alreadyAllowed?: boolean | undefined;
+  /** is the answer kept (never for unverified applications) */
+  remembered: boolean;
+  /** where it can be taken back */
+  applicationsUrl: string;
+  policyUrl?: string | undefined;
+  termsUrl?: string | undefined;
+};
+
+/** Fields: `email`, `username`, `first_name`, `last_name`, `password`. */
+export type RegisterView = NewPasswordModel & {
+  email?: string | undefined;
+  username?: string | undefined;
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+  loginUrl: string;
+};
+
+/** One page for all that ends in a mail, whether or not there is an account. Resend posts `email`. */
+export type CheckMailView = {
+  /** which mail was (perhaps) sent */
+  kind: 'verify' | 'reset';
+  email: string;
+  /** how long the link in it works */
+  validHours: number;
+  resend?: (ActionModel & { errors?: readonly FormError[] | undefined }) | undefined;
+  /** is this the answer to a resend */
+  sentAgain?: boolean | undefined;
+  /** go back and give another address */
+  changeUrl?: string | undefined;
+  loginUrl?: string | undefined;
+  /** only in development */
+  mailboxUrl?: string | undefined;
+};
+
+/** The page a verification mail opens; its POST consumes the token (put it into `hidden`). Field: `password`, if asked. */
+export type VerifyView = FormModel & {
+  email?: string | undefined;
+  /** another browser than the registering one must give the password */
+  passwordNeeded: boolean;
+  forgotUrl?: string | undefined;
+};
+
+export type VerifiedView = { email?: string | undefined; continueUrl: string; signedIn: boolean };
+
+/** Field: `email`. */
+export type ForgotView = FormModel & { email?: string | undefined; loginUrl: string };
+
+/** Field: `password`. The token goes into `hidden`. */
+export type ResetView = NewPasswordModel & {
+  /** for password managers; never shown when unknown */
+  email?: string | undefined;
+};
+
+export type ResetDoneView = { continueUrl: string };
+
+/** Buttons: `logout` = `yes` ends the session everywhere; without it only the application's part ends (offered if `clientOnly`). */
+export type LogoutView = FormModel & { account?: Person | undefined; clientOnly?: boolean | undefined; stayUrl?: string | undefined };
+
+/** Sends the browser on by POST, by itself where scripts run. No CSRF field: the form may go to an application. */
+export type ForwardView = { action: string; fields: Readonly<Record<string, string>> };
+
+export type SignedOutView = { signInUrl?: string | undefined; continueUrl?: string | undefined };
+
+/** What the frame around every account page needs. Its addresses are fixed: /account, /account/profile, /password, /sessions, /applications. */
+export type AccountFrame = {
+  account: Person;
+  signOut: ActionModel;
+  notice?: 'profile_saved' | 'password_changed' | 'session_ended' | 'sessions_ended' | 'application_removed' | undefined;
+};
+
+export type OverviewView = AccountFrame & {
+  username?: string | undefined;
+  emailVerified: boolean;
+  passwordSetAt?: Date | undefined;
+  sessionCount: number;
+  applicationCount: number;
+  memberSince: Date;
+};
+
+/** Fields: `full_name`, `first_name`, `last_name`, `username`. */
+export type ProfileView = AccountFrame &
+  FormModel & {
+    fullName?: string | undefined;
+    firstName?: string | undefined;
+    lastName?: string | undefined;
+    username?: string | undefined;
+    emailVerified: boolean;
+  };
+
+/** Fields: `current_password`, `new_password`. */
+export type PasswordView = AccountFrame & NewPasswordModel & { passwordSetAt?: Date | undefined; forgotUrl?: string | undefined };
+
+export type SessionItem = {
+  userAgent?: string | undefined;
+  ip?: string | undefined;
+  signedInAt: Date;
+  lastSeenAt: Date;
+  /** the one this page is looked at with */
+  current: boolean;
+  end: ActionModel;
+};
+export type SessionsView = AccountFrame & { sessions: readonly SessionItem[]; endOthers?: ActionModel | undefined };
+
+export type ApplicationItem = {
+  clientId: string;
+  name: string;
+  logoUri?: string | undefined;
+  uri?: string | undefined;
+  trusted: boolean;
+  scopes: readonly string[];
+  resources?: readonly ResourceScopes[] | undefined;
+  since: Date;
+  remove: ActionModel;
+};
+export type ApplicationsView = AccountFrame & { applications: readonly ApplicationItem[] };
+
+/** A way on from an error. `label` names a text `error.way.<label>`; `text` replaces it. */
+export type ErrorWay = { href: string; label?: ErrorWayLabel | undefined; text?: string | undefined };
+export type ErrorWayLabel = 'start' | 'sign_in' | 'start_again' | 'try_again' | 'forgot' | 'register' | 'account' | 'back';
+
+/** What happened is told by `code`, else by `status`; `message` is public text for codes the catalogue does not know. */
+export type ErrorView = {
+  status: number;
+  code: string;
+  message?: string | undefined;
+  values?: Record<string, string | number> | undefined;
+  /** the first is the main button; absent: back to a trusted application, else to the start page */
+  ways?: readonly ErrorWay[] | undefined;
+  /** shown instead of PageContext.requestId */
+  reference?: string | undefined;
+  /** lines only a developer can use (OAuth error, client id); shown folded away, and given in development only */
+  technical?: readonly { name: string; value: string }[] | undefined;
+};
+
+/** In production only the brand and the account links are given. */
+export type StartView = {
+  account?: Person | undefined;
+  accountUrl: string;
+  registerUrl?: string | undefined;
+  demoUrl?: string | undefined;
+  mailboxUrl?: string | undefined;
+  discoveryUrl?: string | undefined;
+  jwksUrl?: string | undefined;
+  issuer?: string | undefined;
+};
+
+export type MailboxView = {
+  mails: readonly { href: string; to: string; subject: string; sentAt: Date }[];
+  clear?: ActionModel | undefined;
+};
+
+export type MailView = {
+  from: string;
+  to: string;
+  subject: string;
+  sentAt: Date;
+  text: string;
+  /** addresses found in the mail, to be clicked */
+  links: readonly string[];
+  /** where the mail's HTML is served with a Content-Security-Policy of its own (a srcdoc frame would inherit ours and lose its styles) */
+  htmlUrl?: string | undefined;
+  mailboxUrl: string;
+};
+
+/** Every page there is, with its model. */
+export type Views = {
+  start: StartView;
+  error: ErrorView;
+  'interaction/login': LoginView;
+  'interaction/consent': ConsentView;
+  'interaction/register': RegisterView;
+  'interaction/check-mail': CheckMailView;
+  'interaction/verify': VerifyView;
+  'interaction/verified': VerifiedView;
+  'interaction/forgot': ForgotView;
+  'interaction/reset': ResetView;
+  'interaction/reset-done': ResetDoneView;
+  'interaction/logout': LogoutView;
+  'interaction/signed-out': SignedOutView;
+  'interaction/forward': ForwardView;
+  'account/overview': OverviewView;
+  'account/profile': ProfileView;
+  'account/password': PasswordView;
+  'account/sessions': SessionsView;
+  'account/applications': ApplicationsView;
+  'dev/mailbox': MailboxView;
+  'dev/mail': MailView;
+};

@@ -1,0 +1,281 @@
+/** Composition root without HTTP: builds every service from the configuration, once. The server and the command line both start here. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from './config/index.js';
+import {
+  type Account,
+  createFirstAdministrator,
+  createIdentity,
+  type FirstAdministrator,
+  type Identity,
+  type Links,
+} from './identity/index.js';
+import {
+  createAdapterFactory,
+  createInteractionStates,
+  createRefreshUses,
+  type InteractionStates,
+  type RefreshUses,
+} from './oidc/adapter/index.js';
+import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
+import { declaredResources, registerClients } from './oidc/declarations/index.js';
+import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
+import { addHousekeeping } from './oidc/housekeeping/index.js';
+import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
+import { createRequestContexts, type RequestContexts } from './oidc/request-context.js';
+import type { ResourceServerInfo } from './oidc/resource-access.js';
+import { createResources, type Resource, type Resources } from './oidc/resources/index.js';
+import { createSessions, type Sessions } from './oidc/sessions/index.js';
+import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
+import { createTokenReuseReport } from './oidc/token-reuse.js';
+import { type Audit, createAudit } from './platform/audit/index.js';
+import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
+import { openSecretStore } from './platform/crypto/index.js';
+import { type Database, type DatabaseTrouble, migrate, openDatabase } from './platform/db/index.js';
+import { root } from './platform/installation.js';
+import { createJobRunner } from './platform/jobs/index.js';
+import { createRateLimiter, type RateLimiter } from './platform/limits/index.js';
+import type { Logger } from './platform/log/index.js';
+import { createMailer } from './platform/mail/index.js';
+import { createMetrics, type Metrics } from './platform/metrics/index.js';
+import { createRenderer, type Renderer } from './render/index.js';
+
+export type Services = {
+  config: Config;
+  log: Logger;
+  db: Database;
+  audit: Audit;
+  metrics: Metrics;
+  limits: RateLimiter;
+  changes: ChangeFeed;
+  mailer: ReturnType<typeof createMailer>;
+  renderer: Renderer;
+  identity: Identity;
+  signingKeys: SigningKeys;
+  clients: Clients;
+  resources: Resources;
+  sessions: Sessions;
+  grants: Grants;
+  consents: Consents;
+  adapter: ReturnType<typeof createAdapterFactory>;
+  refreshUses: RefreshUses;
+  interactionStates: InteractionStates;
+  jwtAccessTokens: JwtAccessTokens;
+  requests: RequestContexts;
+  /** An account that may act: it exists and is not disabled. */
+  findActiveAccount(accountId: string): Promise<Account | null>;
+  findClient(clientId: string): Promise<ClientSummary | undefined>;
+  findResource(identifier: string): { name: string; scopes: { name: string; description?: string | undefined }[] } | undefined;
+  findResourceServer(identifier: string): ResourceServerInfo | undefined;
+  /** set when this start made it */
+  firstAdministrator: FirstAdministrator | undefined;
+  /** Begins the recurring work of a server: watching for changes, rotation, purge. */
+  start(): void;
+  /** Ends all work and lets go of the database. */
+  close(): Promise<void>;
+};
+
+/** 128 random bits in base64 (RFC 6749, section 10.10). Guesses at the token endpoint are not limited, so that nobody stops another's client. */
+const MIN_SECRET_CHARS = 22;
+
+const OUTAGES: Record<DatabaseTrouble, string> = {
+  unreachable: 'the database cannot be reached; requests are answered 503 until it can',
+  busy: 'the database is busy',
+  full: 'the database cannot be written: is the disk full? Requests that write are answered 503 until there is space',
+  read_only: 'the database cannot be written: it is read-only. Requests that write are answered 503 until it is not',
+};
+
+/**
+ * Opens the database, brings it up to date, and builds the services. Nothing recurs until `start`.
+ * @param options.commandLine a command registers no declared clients and makes no administrator: that is the server's, and would surprise
+ * @param options.mailer takes the mails instead of what the settings name
+ * @throws AppError when the database or its secrets cannot be used; the message says what to do
+ */
+export async function createServices(
+  config: Config,
+  { log, commandLine = false, mailer }: { log: Logger; commandLine?: boolean; mailer?: Services['mailer'] | undefined },
+): Promise<Services> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const migrated = await migrate({ url: config.databaseUrl, directory: path.join(root, 'prisma') });
+  if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
+  const db = await openDatabase({
+    url: config.databaseUrl,
+    outage: {
+      began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
+      ended: (trouble) => log.info({ trouble }, 'the database is back'),
+    },
+  });
+  try {
+    return await buildServices(config, { db, log, commandLine, mailer });
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+async function buildServices(
+  config: Config,
+  { db, log, commandLine, mailer: ownMailer }: { db: Database; log: Logger; commandLine: boolean; mailer: Services['mailer'] | undefined },
+): Promise<Services> {
+  const secrets = await openSecretStore(db, config.keyEncryptionKey);
+  const { sealer } = secrets;
+  const audit = createAudit({ db, log });
+  const metrics = createMetrics();
+  const changes = createChangeFeed({ db, log });
+  const limits = createRateLimiter({ db, hmacPepper: secrets.hmacPepper });
+  const renderer = createRenderer({
+    brand: { name: config.brandName, logo: config.brandLogo, color: config.brandColor },
+    viewsDir: path.join(root, 'views'),
+    production: config.env === 'production',
+  });
+  const mailer =
+    ownMailer ??
+    createMailer({
+      smtpUrl: config.smtpUrl,
+      from: config.mailFrom,
+      mailboxDir: path.join(config.dataDir, 'mailbox'),
+      renderMail: renderer.mail,
+      log,
+    });
+  const sessions = createSessions({ db, sealer });
+  const grants = createGrants({ db, sealer });
+  const consents = createConsents({ db });
+  const identity = createIdentity({
+    db,
+    sealer,
+    hmacPepper: secrets.hmacPepper,
+    mailer,
+    audit,
+    sessions,
+    links: linksOf(config.issuerUrl),
+    log,
+    settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
+  });
+  await identity.roles.seed();
+  const resources = createResources({ declared: await declaredResources(config) });
+  const clients = createClients({
+    db,
+    sealer,
+    changes,
+    grants,
+    resources,
+    audit,
+    log,
+    settings: { minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
+  });
+  if (!commandLine) await registerClients(clients, config, log);
+  const signingKeys = createSigningKeys({
+    db,
+    sealer,
+    changes,
+    audit,
+    log,
+    settings: {
+      rotationSeconds: config.keyRotationSeconds,
+      jwksMaxAgeSeconds: config.jwksMaxAgeSeconds,
+      longestSignInSeconds: Math.max(config.sessionKeptTtlSeconds, config.refreshTokenAbsoluteSeconds),
+    },
+  });
+  await signingKeys.open();
+  const firstAdministrator =
+    config.env === 'development' && !commandLine ? await createFirstAdministrator(identity, config.firstAdminEmail) : undefined;
+  const requests = createRequestContexts();
+  const jobs = createJobRunner({ log });
+  addHousekeeping(jobs, { config, db, signingKeys, metrics, log });
+  const refreshUses = createRefreshUses();
+  const findClient = async (clientId: string) => {
+    const client = await clients.find(clientId);
+    return client ? summarizeClient(client) : undefined;
+  };
+
+  return {
+    config,
+    log,
+    db,
+    audit,
+    metrics,
+    limits,
+    changes,
+    mailer,
+    renderer,
+    identity,
+    signingKeys,
+    clients,
+    resources,
+    sessions,
+    grants,
+    consents,
+    requests,
+    interactionStates: createInteractionStates({ db }),
+    jwtAccessTokens: createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants }),
+    adapter: createAdapterFactory({
+      db,
+      secrets,
+      clients: { find: (id) => clients.findProviderMetadata(id) },
+      requestContext: requests.current,
+      onUnreadable: (place) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key'),
+      interactionTtlSeconds: config.interactionTtlSeconds,
+      onReplay: ({ kind, grantId, accountId, clientId }) => {
+        const ip = requests.current()?.ip;
+        const detail = { grant_id: grantId, kind };
+        void audit.record({ type: 'code.replayed', outcome: 'failure', subjectId: accountId, clientId, ip, detail });
+      },
+      refreshUses,
+      refreshReuseWindowSeconds: config.refreshReuseWindowSeconds,
+      onRefreshTokenReuse: createTokenReuseReport({
+        audit,
+        metrics,
+        log,
+        currentIp: () => requests.current()?.ip,
+        notify: config.notifyTokenReuse
+          ? { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) }
+          : undefined,
+      }),
+    }),
+    refreshUses,
+    async findActiveAccount(accountId) {
+      const account = await identity.accounts.find(accountId);
+      return account?.status === 'active' ? account : null;
+    },
+    findClient,
+    findResource(identifier) {
+      const resource = resources.find(identifier);
+      return resource
+        ? { name: resource.name, scopes: resource.scopes.map(({ name, description }) => ({ name, description: description ?? undefined })) }
+        : undefined;
+    },
+    findResourceServer: (identifier) => resourceServerOf(resources.find(identifier)),
+    firstAdministrator,
+    start() {
+      changes.start();
+      jobs.start();
+    },
+    async close() {
+      await jobs.stop();
+      await changes.stop();
+      clients.close();
+      signingKeys.close();
+      await mailer.stop();
+      await db.close();
+    },
+  };
+}
+
+const linksOf = (issuerUrl: string): Links => ({
+  verifyEmail: (token) => `${issuerUrl}/register/verify?token=${encodeURIComponent(token)}`,
+  resetPassword: (token) => `${issuerUrl}/reset?token=${encodeURIComponent(token)}`,
+  login: `${issuerUrl}/account`,
+  forgot: `${issuerUrl}/forgot`,
+  account: `${issuerUrl}/account`,
+  sessions: `${issuerUrl}/account/sessions`,
+});
+
+function resourceServerOf(resource: Resource | null): ResourceServerInfo | undefined {
+  if (!resource) return undefined;
+  return {
+    scopes: resource.scopes.map(({ name }) => name),
+    audience: resource.identifier,
+    accessTokenFormat: resource.accessTokenFormat,
+    ...(resource.accessTokenTtlSeconds === null ? {} : { accessTokenTTL: resource.accessTokenTtlSeconds }),
+  };
+}

@@ -1,0 +1,171 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type BrowserServer, signInByHand, startBrowserServer } from '../support/browser-server.js';
+import { expectAccessible, openChromium, openWindow, overflowOf } from '../support/chromium.js';
+import { createPerson } from '../support/people.js';
+
+let running: BrowserServer;
+let browser: Browser;
+beforeAll(async () => {
+  [running, browser] = await Promise.all([startBrowserServer(), openChromium()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await running?.close();
+});
+
+/** 640 px is what a window of 1280 px is at a zoom of 200 %. */
+const WIDTHS = [360, 640, 768, 1280];
+
+type Root = { document: { documentElement: { style: { fontSize: string } } } };
+const setTextSize = (page: Page, size: string) =>
+  page.evaluate((value) => {
+    (globalThis as unknown as Root).document.documentElement.style.fontSize = value;
+  }, size);
+
+/** Looks at the page at every width, light and dark, and with text twice as large. */
+async function inspect(page: Page): Promise<void> {
+  const label = `${new URL(page.url()).pathname} ${await page.title()}`;
+  expect(await page.getByRole('heading', { level: 1 }).count(), label).toBe(1);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await overflowOf(page), `${label} at ${width} px`).toBe(0);
+  }
+  await setTextSize(page, '200%');
+  expect(await overflowOf(page), `${label} with large text`).toBe(0);
+  await setTextSize(page, '');
+  for (const [colorScheme, width] of [
+    ['light', 360],
+    ['dark', 1280],
+  ] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: 800 });
+    await expectAccessible(page, `${label} ${colorScheme} ${width} px`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+const LONG_NAME = `Wolfeschlegelsteinhausenbergerdorff ${'Maximiliane '.repeat(4)}`.trim();
+
+describe('every page is accessible, light and dark, at 360 to 1280 px, at 200 % zoom and with large text', () => {
+  test('from the first visit to a new account', async () => {
+    const { page, complaints } = await openWindow(browser);
+    const { url } = running.server;
+    await page.goto(url);
+    await inspect(page);
+    await page.goto(running.authorizeUrl({ login_hint: `${'very-long-address-'.repeat(8)}@example.com` }));
+    await inspect(page);
+    await signInByHand(page, { email: 'nobody@example.com', password: 'wrong password 123' });
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    await page.getByRole('link', { name: 'Create an account' }).click();
+    await inspect(page);
+    await page.getByLabel('Email address').fill('looks@example.com');
+    await page.getByLabel('Password', { exact: true }).fill('12345678');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    await page.getByLabel('Email address').fill(`${'x'.repeat(60)}@example.com`);
+    await page.getByLabel('Password', { exact: true }).fill('correct horse battery staple 42');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+    await inspect(page);
+    const [link = ''] = await running.server.linksTo(`${'x'.repeat(60)}@example.com`);
+    await page.goto(`${url}/dev/mailbox`);
+    await inspect(page);
+    await page
+      .getByRole('link', { name: /confirm|address/i })
+      .first()
+      .click();
+    await inspect(page);
+    // In another browser the link asks for the password.
+    const { page: elsewhere } = await openWindow(browser);
+    await elsewhere.goto(link);
+    await inspect(elsewhere);
+    await page.goto(link);
+    await inspect(page);
+    await page.getByRole('button', { name: 'Confirm my address' }).click();
+    await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor();
+    await inspect(page);
+    complaints.forget(/status of 4\d\d/);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test.each([
+    ['a long name', LONG_NAME],
+    ['a name from right to left', 'محمد بن عبد الله بن عبد العزيز آل سعود'],
+    ['a name that looks like markup', '<b>Bobby</b> &amp; "Tables"'],
+  ])('consent, the account and signing out, with %s', async (_what, fullName) => {
+    const { account, ...person } = await createPerson(running.server);
+    await running.server.services.identity.accounts.updateProfile(account.id, { fullName });
+    const { page, complaints } = await openWindow(browser);
+    await page.goto(running.authorizeUrl());
+    await signInByHand(page, person);
+    await page.getByRole('heading', { name: 'Example App asks for access' }).waitFor();
+    expect(await page.textContent('.person')).toContain(fullName);
+    await inspect(page);
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.getByRole('heading', { name: 'Back at the application' }).waitFor();
+    for (const path of ['/account', '/account/profile', '/account/password', '/account/sessions', '/account/applications', '/']) {
+      await page.goto(running.server.url + path);
+      expect(await page.textContent('body')).toContain(fullName);
+      await inspect(page);
+    }
+    await page.goto(`${running.server.url}/logout`);
+    await inspect(page);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    await inspect(page);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test('a forgotten password', async () => {
+    const { email } = await createPerson(running.server);
+    const { page, complaints } = await openWindow(browser);
+    await page.goto(running.authorizeUrl());
+    await page.getByRole('link', { name: 'Forgot your password?' }).click();
+    await inspect(page);
+    await page.getByLabel('Email address').fill(email);
+    await page.getByRole('button', { name: 'Send the link' }).click();
+    await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+    await inspect(page);
+    const [link = ''] = await running.server.linksTo(email);
+    await page.goto(link);
+    await inspect(page);
+    await page.getByLabel('New password', { exact: true }).fill('password');
+    await page.getByRole('button', { name: 'Save new password' }).click();
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    await page.getByLabel('New password', { exact: true }).fill('another correct horse 77 staple');
+    await page.getByRole('button', { name: 'Save new password' }).click();
+    await page.getByRole('heading', { name: 'Your password has been changed' }).waitFor();
+    await inspect(page);
+    await page.goto(link);
+    await inspect(page);
+    complaints.forget(/status of 4\d\d/);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test('error pages', async () => {
+    const { page, complaints } = await openWindow(browser);
+    const { url } = running.server;
+    const addresses = [
+      `${url}/nowhere`,
+      running.authorizeUrl({ client_id: 'nobody' }),
+      running.authorizeUrl({ redirect_uri: 'https://evil.example.com/' }),
+      `${url}/interaction/unknown-unknown-unknown-unknown`,
+      `${url}/register/verify?token=unknown`,
+      `${url}/reset?token=unknown`,
+      `${url}/logout?id_token_hint=x`,
+    ];
+    for (const address of addresses) {
+      const response = await page.goto(address);
+      expect(response?.status(), address).toBeGreaterThanOrEqual(400);
+      expect(await page.title(), address).toMatch(/^Error: /);
+      expect(await page.locator('main a.button').count(), address).toBeGreaterThanOrEqual(1);
+      await inspect(page);
+    }
+    complaints.forget(/status of 4\d\d/);
+    expect(complaints.list).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { besideServer, type CommandLine, openInstallation } from '../support/command-line.js';
+import { createRelyingParty, obtainTokens, startDeclaredServer } from '../support/relying-party.js';
+import type { TestServer } from '../support/server.js';
+
+const kids = (keys: { kid: string; state: string }[], state: string) => keys.filter((key) => key.state === state).map(({ kid }) => kid);
+
+describe('signing keys from the command line', () => {
+  let latchkey: CommandLine;
+  beforeAll(async () => {
+    latchkey = await openInstallation();
+  });
+  afterAll(() => latchkey?.close());
+
+  it('are listed with their states and what comes next for each, and nothing private', async () => {
+    const { keys } = await latchkey.json(['keys', 'list']);
+    expect(keys.map(({ state }: { state: string }) => state).sort()).toEqual(['active', 'next']);
+    for (const key of keys) expect(Object.keys(key)).not.toEqual(expect.arrayContaining(['d']));
+    const { stdout } = await latchkey.run(['keys', 'list']);
+    expect(stdout).toMatch(/RS256 +active +\S+ \S+ UTC +signs until/);
+    expect(stdout).toMatch(/RS256 +next +\S+ \S+ UTC +may sign from/);
+  });
+
+  it('are not rotated before applications can know the next one, unless that is forced and confirmed', async () => {
+    const early = await latchkey.run(['keys', 'rotate', '--json']);
+    expect(early).toMatchObject({ code: 1, stdout: '' });
+    expect(early.stderr).toMatch(/^Error: The next key \S+ has been published since .*It can sign from/);
+    const unconfirmed = await latchkey.run(['keys', 'rotate', '--force']);
+    expect(unconfirmed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('Add --yes') });
+    const { keys: before } = await latchkey.json(['keys', 'list']);
+    const { keys, steps } = await latchkey.json(['keys', 'rotate', '--force', '--yes']);
+    expect(kids(keys, 'active')).toEqual(kids(before, 'next'));
+    expect(kids(keys, 'retired')).toEqual(kids(before, 'active'));
+    expect(steps.map(({ action }: { action: string }) => action)).toContain('promote');
+  });
+
+  it('are rehearsed without any change: nothing would fail on the plan, and a forced rotation now would fail and exits with 1', async () => {
+    const before = await latchkey.json(['keys', 'list']);
+    const rehearsal = await latchkey.json(['keys', 'rehearse', '--days', '100']);
+    expect(rehearsal).toMatchObject({ wouldFail: [], liveTokens: { failing: 0 } });
+    expect(rehearsal.steps.length).toBeGreaterThan(3);
+    const forced = await latchkey.run(['keys', 'rehearse', '--rotate-now', '--json']);
+    expect(forced).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(forced.stdout).wouldFail).toContainEqual(expect.objectContaining({ reason: 'signs_before_caches_know' }));
+    const told = await latchkey.run(['keys', 'rehearse', '--rotate-now']);
+    expect(told.code).toBe(1);
+    expect(told.stdout).toContain('These would stop verifying:');
+    expect((await latchkey.json(['keys', 'list'])).keys.map(({ kid, state }: { kid: string; state: string }) => [kid, state])).toEqual(
+      before.keys.map(({ kid, state }: { kid: string; state: string }) => [kid, state]),
+    );
+  });
+});
+
+describe('beside a running server', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startDeclaredServer();
+  });
+  afterAll(() => server?.close());
+
+  it('a rehearsal looks at every living sign-in: none fails, until the key that signed it is gone', async () => {
+    const latchkey = besideServer(server.config);
+    const { signingKeys, db } = server.services;
+    const shop = await createRelyingParty(server, 'shop');
+    for (let person = 0; person < 3; person++) await obtainTokens(server, shop);
+    expect(await latchkey.json(['keys', 'rehearse'])).toMatchObject({ wouldFail: [], liveTokens: { checked: 3, failing: 0 } });
+    const [signer] = signingKeys.current().active;
+    await latchkey.json(['keys', 'rotate', '--force', '--yes']);
+    await db.client.signingKey.delete({ where: { kid: signer?.kid ?? '' } });
+    const { code, stdout } = await latchkey.run(['keys', 'rehearse', '--json']);
+    expect(code).toBe(1);
+    const { wouldFail, liveTokens } = JSON.parse(stdout);
+    expect(liveTokens).toEqual({ checked: 3, failing: 3 });
+    expect(wouldFail.filter(({ kind, reason }: Record<string, string>) => kind === 'sign_in' && reason === 'no_such_key')).toHaveLength(3);
+    const told = await latchkey.run(['keys', 'rehearse']);
+    expect(told.stdout).toContain('Live sign-ins looked at: 3; would stop verifying: 3.');
+  });
+
+  it('a rotation is in the JWKS within a second', async () => {
+    const { keys } = await besideServer(server.config).json(['keys', 'rotate', '--force', '--yes']);
+    const published = async () => {
+      const { keys: jwks } = (await (await fetch(`${server.url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] };
+      return jwks[0]?.kid;
+    };
+    await expect.poll(published, { timeout: 1500, interval: 100 }).toBe(kids(keys, 'active')[0]);
+  });
+});

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { API } from '../support/declarations.js';
+import { startDeclaredServer } from '../support/relying-party.js';
+import type { TestServer } from '../support/server.js';
+
+describe('a resource server', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startDeclaredServer();
+  });
+  afterAll(() => server.close());
+
+  const clientCredentials = async (metadata: Record<string, unknown>, fields: Record<string, string>) => {
+    const { client, clientSecret } = await server.services.clients.create(
+      { client_name: 'Robot', profile: 'service', ...metadata },
+      { source: 'operator' },
+    );
+    const response = await fetch(`${server.url}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`${client.id}:${clientSecret}`).toString('base64')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', ...fields }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  };
+
+  it('gives a machine the scopes that it is registered for', async () => {
+    const { status, body } = await clientCredentials({ scope: 'orders:read' }, { resource: API, scope: 'orders:read orders:write' });
+    expect(status).toBe(200);
+    expect(body.scope).toBe('orders:read');
+  });
+
+  it.each([
+    ['for none at all', {}],
+    ['for others only', { scope: 'stock:read' }],
+  ])('gives a machine nothing when it is registered %s', async (_which, metadata) => {
+    const { status, body } = await clientCredentials(metadata, { resource: API, scope: 'orders:read orders:write' });
+    expect({ status, error: body.error }).toEqual({ status: 400, error: 'invalid_target' });
+  });
+
+  it('is no audience for an application that may have none of its scopes, so that an API which looks at the audience alone is safe', async () => {
+    const query = new URLSearchParams({
+      client_id: 'spa',
+      redirect_uri: 'https://spa.example.com/',
+      response_type: 'code',
+      scope: 'openid',
+      resource: API,
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
+    });
+    const response = await fetch(`${server.url}/authorize?${query}`, { redirect: 'manual' });
+    expect(response.status).toBe(303);
+    expect(new URL(String(response.headers.get('location'))).searchParams.get('error')).toBe('invalid_target');
+  });
+});
+
+describe('CORS', () => {
+  it('does not know the origin null, which anybody’s sandboxed frame sends', async () => {
+    const server = await startDeclaredServer();
+    const { client } = await server.services.clients.create(
+      { client_name: 'App', profile: 'native', redirect_uris: ['com.example.app:/callback'] },
+      { source: 'operator' },
+    );
+    const response = await fetch(`${server.url}/token`, {
+      method: 'POST',
+      headers: { origin: 'null' },
+      body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'x', client_id: client.id }),
+    });
+    expect(response.status).toBe(400);
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
+    await server.close();
+  });
+});

@@ -1,0 +1,36 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { databases } from '../support/database.js';
+import { useEverything } from '../support/every-statement.js';
+import { type Capture, captureStatements, fillTables, isExplainable, scannedTables } from '../support/query-plans.js';
+import { startTestServer } from '../support/server.js';
+
+let capture: Capture | undefined;
+afterEach(() => capture?.stop());
+
+/** Enough that PostgreSQL's planner would not read them all for one. */
+const ROWS = 3000;
+
+describe.each(databases)('every statement that people, applications and jobs cause (%s)', (provider) => {
+  it('finds what it needs by an index in every table that grows', async () => {
+    capture = captureStatements(provider);
+    const server = await startTestServer({ provider });
+    try {
+      await useEverything(server);
+      const statements = [...capture.statements.values()].filter(({ sql }) => isExplainable(sql));
+      expect(statements.length).toBeGreaterThan(60);
+      await fillTables(server.services.db, ROWS);
+      const scans: { sql: string; plan: string[] }[] = [];
+      for (const statement of statements) {
+        const plan = await capture.explain(statement);
+        if (scannedTables(provider, plan).length > 0) scans.push({ sql: statement.sql, plan });
+      }
+      expect(scans).toEqual([]);
+      // The test would see it if one did not.
+      const sample = statements[0] as (typeof statements)[number];
+      const slow = await capture.explain({ ...sample, sql: "SELECT id_hash FROM artifacts WHERE payload = 'x'", args: [], argTypes: [] });
+      expect(scannedTables(provider, slow)).toEqual(['artifacts']);
+    } finally {
+      await server.close();
+    }
+  });
+});

@@ -1,0 +1,67 @@
+import { createPurge } from '../../src/oidc/adapter/index.js';
+import { createApplication, PERSON, REDIRECT_URI } from './application.js';
+import { Browserless } from './browserless.js';
+import { createPerson, PASSWORD } from './people.js';
+import type { TestServer } from './server.js';
+
+/** Uses an installation as people, applications and its own jobs do, once each, so that every hot statement is sent. */
+export async function useEverything(server: TestServer): Promise<void> {
+  const { services, url } = server;
+  const { identity } = services;
+  const { client, clientSecret = '' } = await services.clients.create(
+    {
+      client_name: 'App',
+      redirect_uris: [REDIRECT_URI],
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      first_party: true,
+    },
+    { source: 'operator' },
+  );
+  const { account } = await createPerson(server, { email: PERSON });
+  const app = createApplication({ url, dataDir: server.config.dataDir, client: { id: client.id, secret: clientSecret } });
+  const authorization = `Basic ${Buffer.from(`${client.id}:${clientSecret}`).toString('base64')}`;
+  const post = (path: string, fields: Record<string, string>) =>
+    fetch(url + path, { method: 'POST', headers: { authorization }, body: new URLSearchParams(fields) });
+
+  // Codes, tokens, refreshes, both kinds of second use.
+  const browser = await app.signIn();
+  const { issued } = await app.authorize(browser);
+  if (!issued) throw new Error('no code');
+  const first = await app.redeem(issued);
+  const second = await app.refresh(first.refreshToken ?? '');
+  if (second.status !== 200) throw new Error('no refreshed token');
+  await post('/introspect', { token: second.refreshToken ?? '' });
+  await app.redeem(issued);
+  const again = (await app.authorize(browser)).issued;
+  if (!again) throw new Error('no second code');
+  const third = await app.redeem(again);
+  await app.refresh(third.refreshToken ?? '');
+  await app.refresh(third.refreshToken ?? '');
+  const machine = (await (await post('/token', { grant_type: 'client_credentials' })).json()) as { access_token: string };
+  await post('/introspect', { token: machine.access_token });
+  await post('/revoke', { token: machine.access_token });
+  await fetch(`${url}/userinfo`, { headers: { authorization: `Bearer ${machine.access_token}` } });
+
+  // People's own pages, a wrong password, mail links.
+  for (const page of ['/account', '/account/sessions', '/account/applications', '/account/profile']) await browser.open(url + page);
+  await identity.login.withPassword({ identifier: PERSON, password: 'not the password at all', ip: '192.0.2.1' }).catch(() => undefined);
+  await identity.login.withPassword({ identifier: PERSON, password: PASSWORD, ip: '192.0.2.1' });
+  await app.register('new@example.com');
+  const [verification = ''] = await server.linksTo('new@example.com');
+  await app.verify(verification);
+  await identity.recovery.request({ email: PERSON, ip: '192.0.2.1' });
+  const [reset = ''] = await server.linksTo(PERSON);
+  const visitor = new Browserless();
+  await visitor.submit(await visitor.open(reset), '/reset', { password: `${PASSWORD} again` });
+
+  // What operators, jobs and other processes do.
+  await services.sessions.list(account.id);
+  await services.sessions.endAll(account.id);
+  await services.grants.listByAccount(account.id);
+  await identity.accounts.list();
+  await createPurge({ db: services.db }).run();
+  await services.changes.poll();
+  await identity.accounts.disable(account.id);
+  await services.clients.delete(client.id);
+  await identity.accounts.delete(account.id);
+}

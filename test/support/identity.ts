@@ -1,0 +1,94 @@
+import { createIdentity, type Identity, type IdentitySettings } from '../../src/identity/index.js';
+import { createAudit } from '../../src/platform/audit/index.js';
+import { createSealer } from '../../src/platform/crypto/index.js';
+import type { Database } from '../../src/platform/db/index.js';
+import type { MailRequest } from '../../src/platform/mail/index.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+
+export type TestIdentity = {
+  identity: Identity;
+  db: Database;
+  database: TestDatabase;
+  /** Every mail, in order. */
+  mails: MailRequest[];
+  /** The mails to an address since the last time this was asked. */
+  takeMails(to: string): MailRequest[];
+  /** The token in the link of the newest mail to an address. */
+  linkToken(to: string): string;
+  /** Accounts whose sessions were ended, with the session that was kept. */
+  ended: { accountId: string; exceptSessionUid?: string | undefined }[];
+  /** Another identity on the same database, as another process would have it. */
+  second(overrides?: Partial<IdentitySettings>): Identity;
+};
+
+/** Cheap hashes and wide limits; a test that is about one of them sets it. */
+export const testSettings: IdentitySettings = {
+  hashMemoryKib: 1024,
+  hashPasses: 1,
+  hashLanes: 1,
+  hashQueue: 500,
+  passwordMinScore: 2,
+  loginFailureFloorMs: 0,
+  lockoutFailures: 5,
+  limitFailedLoginsPerMinute: 1000,
+  limitRegistrationsPerHour: 1000,
+  limitResetsPerHour: 1000,
+  verificationTtlSeconds: 86_400,
+  resetTtlSeconds: 3600,
+  requireVerifiedEmail: true,
+  brandName: 'Latchkey',
+};
+
+/** The whole of identity on a database of its own; mail and sessions, which lie outside, are recorded. */
+export async function createTestIdentity(provider: Database['provider'], overrides: Partial<IdentitySettings> = {}): Promise<TestIdentity> {
+  const database = await createTestDatabase(provider);
+  const mails: MailRequest[] = [];
+  const ended: TestIdentity['ended'] = [];
+  const log = { warn: () => undefined, error: (fields: object) => console.error(fields) };
+  const create = (settings: Partial<IdentitySettings>) =>
+    createIdentity({
+      db: database.db,
+      sealer: createSealer(Buffer.alloc(32, 1)),
+      hmacPepper: Buffer.alloc(32, 2),
+      mailer: { send: async (mail) => void mails.push(mail) },
+      audit: createAudit({ db: database.db, log }),
+      sessions: { endAll: async (accountId, options) => void ended.push({ accountId, ...options }) },
+      links: {
+        verifyEmail: (token) => `https://id.example/register/verify?token=${token}`,
+        resetPassword: (token) => `https://id.example/reset?token=${token}`,
+        login: 'https://id.example/account',
+        forgot: 'https://id.example/forgot',
+        account: 'https://id.example/account',
+        sessions: 'https://id.example/account/sessions',
+      },
+      log,
+      settings: { ...testSettings, ...overrides, ...settings },
+    });
+  const identity = create({});
+  await identity.roles.seed();
+  return {
+    identity,
+    db: database.db,
+    database,
+    mails,
+    ended,
+    second: (settings = {}) => create(settings),
+    takeMails(to) {
+      const taken = mails.filter((mail) => mail.to === to);
+      for (const mail of taken) mails.splice(mails.indexOf(mail), 1);
+      return taken;
+    },
+    linkToken(to) {
+      const mail = mails.findLast((candidate) => candidate.to === to && 'url' in candidate.data);
+      if (!mail || !('url' in mail.data)) throw new Error(`no mail with a link was sent to ${to}`);
+      return new URL(mail.data.url).searchParams.get('token') ?? '';
+    },
+  };
+}
+
+/** How a call ended: `ok`, or the code of its error. */
+export const outcomeOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => 'ok',
+    (error: { code?: string; message?: string }) => error.code ?? String(error.message),
+  );

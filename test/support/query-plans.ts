@@ -1,0 +1,148 @@
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
+import { vi } from 'vitest';
+import type { Database } from '../../src/platform/db/index.js';
+
+/** Tables that grow with people and their sign-ins. A statement that reads one of them from end to end gets slower every day. */
+const GROWING = [
+  'accounts',
+  'account_roles',
+  'artifacts',
+  'audit_events',
+  'consents',
+  'grants',
+  'limit_counters',
+  'one_time_tokens',
+  'sessions',
+];
+
+/** How far a test may go on listening: every distinct statement that was sent, with the values of its first time. */
+export type Capture = {
+  statements: Map<string, SqlQuery>;
+  /** The plan of a statement, asked on the connection it was sent on. */
+  explain(statement: SqlQuery): Promise<string[]>;
+  stop(): void;
+};
+
+/** Listens to the driver adapters, below everything of ours, from the next database that is opened on. */
+export function captureStatements(provider: Database['provider']): Capture {
+  const statements = new Map<string, SqlQuery>();
+  let ask: ((query: SqlQuery) => Promise<{ rows: unknown[][] }>) | undefined;
+  const listen = (target: SqlDriverAdapter | Transaction) => {
+    for (const method of ['queryRaw', 'executeRaw'] as const) {
+      const send = target[method].bind(target) as (query: SqlQuery) => Promise<never>;
+      if (method === 'queryRaw' && !ask) ask = send;
+      target[method] = (query: SqlQuery) => {
+        if (!statements.has(query.sql)) statements.set(query.sql, query);
+        return send(query);
+      };
+    }
+  };
+  const factory = provider === 'sqlite' ? PrismaLibSql : PrismaPg;
+  const { connect } = factory.prototype;
+  const spy = vi.spyOn(factory.prototype, 'connect').mockImplementation(async function connectAndListen(this: never) {
+    const opened = (await connect.call(this)) as SqlDriverAdapter;
+    listen(opened);
+    const begin = opened.startTransaction.bind(opened);
+    opened.startTransaction = async (...args) => {
+      const transaction = await begin(...args);
+      listen(transaction);
+      return transaction;
+    };
+    return opened as never;
+  });
+  return {
+    statements,
+    stop: () => spy.mockRestore(),
+    async explain(statement) {
+      if (!ask) throw new Error('no database was opened');
+      const prefix = provider === 'sqlite' ? 'EXPLAIN QUERY PLAN' : 'EXPLAIN (FORMAT TEXT, COSTS OFF)';
+      const { rows } = await ask({ ...statement, sql: `${prefix} ${statement.sql}` });
+      return rows.map((row) => String(row.at(-1)));
+    },
+  };
+}
+
+/** The growing tables that a plan reads from end to end. */
+export function scannedTables(provider: Database['provider'], plan: readonly string[]): string[] {
+  // SQLite: `SCAN t` reads all rows, `SCAN t USING INDEX i` all rows in an index's order (which a LIMIT ends), `SEARCH` only what is asked for.
+  const pattern = provider === 'sqlite' ? /^SCAN (\w+)\b(?! USING)/ : /Seq Scan on (\w+)/;
+  return plan.flatMap((line) => pattern.exec(line.trim().replace(/`|"/g, ''))?.[1] ?? []).filter((table) => GROWING.includes(table));
+}
+
+/** Statements that can be explained and touch data. */
+export const isExplainable = (sql: string): boolean =>
+  /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/i.test(sql) && !/\b(sqlite_|pg_)/.test(sql);
+
+/** Puts rows into the growing tables, spread over as many people and grants, and lets the database count them. */
+export async function fillTables(db: Database, rows: number): Promise<void> {
+  const sqlite = db.provider === 'sqlite';
+  const at = (text: string) => (sqlite ? `'${text}+00:00'` : `'${text}'::timestamptz`);
+  const [past, soon] = [at('2020-01-01T00:00:00.000'), at('2099-01-01T00:00:00.000')];
+  // One row in a hundred has expired: what a purge finds.
+  const expiry = `CASE WHEN n % 100 = 0 THEN ${past} ELSE ${soon} END`;
+  const series = sqlite
+    ? `WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < ${rows})`
+    : `WITH series AS (SELECT generate_series(1, ${rows}) AS n)`;
+  const word = (prefix: string, expression = 'n') => `'${prefix}' || (${expression})`;
+  // As long as a sealed one is.
+  const payload = `'${'x'.repeat(200)}'`;
+  const fill = (table: string, columns: Record<string, string>) =>
+    db.client.$executeRawUnsafe(
+      sqlite
+        ? `INSERT INTO ${table} (${Object.keys(columns)}) ${series} SELECT ${Object.values(columns)} FROM series`
+        : `INSERT INTO ${table} (${Object.keys(columns)}) ${series} SELECT ${Object.values(columns)} FROM series`,
+    );
+  const times = { created_at: past, updated_at: past };
+  await fill('accounts', {
+    id: word('account'),
+    email: word('filler', "n || '@example.com'"),
+    username_key: word('filler'),
+    status: "'active'",
+    ...times,
+  });
+  await fill('account_roles', { account_id: word('account'), role_name: "'user'", granted_at: past });
+  await fill('grants', {
+    id: word('grant'),
+    account_id: word('account'),
+    client_id: word('client', 'n % 1000'),
+    payload,
+    created_at: past,
+    expires_at: expiry,
+  });
+  await fill('sessions', {
+    ...{ uid: word('uid'), id_hash: word('session'), account_id: word('account'), payload, version: '1' },
+    ...{ last_seen_at: past, created_at: past, expires_at: expiry },
+  });
+  await fill('artifacts', {
+    ...{
+      id_hash: word('artifact'),
+      kind: "'RefreshToken'",
+      grant_id: word('grant'),
+      account_id: word('account'),
+      client_id: word('client', 'n % 1000'),
+    },
+    ...{ session_uid: word('uid'), user_code_hash: word('code'), payload, created_at: past, expires_at: expiry },
+  });
+  await fill('one_time_tokens', {
+    ...{ id_hash: word('token'), kind: "'password_reset'", account_id: word('account'), subject_key: word('key') },
+    ...{ created_at: past, expires_at: expiry },
+  });
+  await fill('limit_counters', { key: word('key'), count: '1', level: '0', expires_at: expiry });
+  await fill('consents', {
+    ...{
+      account_id: word('account'),
+      client_id: word('client', 'n % 1000'),
+      resource: "''",
+      scope: "'openid'",
+      granted_at: past,
+      updated_at: past,
+    },
+  });
+  await fill('audit_events', {
+    ...{ id: word('event'), occurred_at: past, type: "'token.refused'", outcome: "'failure'" },
+    ...{ subject_id: word('account'), client_id: word('client', 'n % 1000') },
+  });
+  await db.client.$executeRawUnsafe('ANALYZE');
+}

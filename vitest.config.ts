@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = {
+  environment: 'node' as const,
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  globalSetup: ['test/support/global-setup.ts'],
+  // Modules keep no state of their own (a house rule), so the files of a worker may share them: importing them anew for each file cost a
+  // fifth of the whole run.
+  isolate: false,
+};
+
+export default defineConfig({
+  test: {
+    // Each file has its own server and database; two at a time is what two cores carry.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'node',
+          include: ['test/{architecture,unit,storage,http,flows,cli}/**/*.test.ts'],
+        },
+      },
+      {
+        test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 120_000 },
+      },
+      {
+        // Long by nature; DURABILITY_ROUNDS makes it short.
+        test: { ...shared, name: 'durability', include: ['test/durability/**/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 120_000 },
+      },
+    ],
+  },
+});
