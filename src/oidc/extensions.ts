@@ -5,6 +5,7 @@ import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
+import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
 import { tokenPolicy } from './token-policy.js';
@@ -25,6 +26,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
   return [
     answerUnavailable,
     dressForwardingForms(deps.forward),
+    joinParallelSignIns,
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),

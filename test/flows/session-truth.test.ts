@@ -2,7 +2,7 @@ import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Browserless, formsOf, type Page } from '../support/browserless.js';
 import { databases } from '../support/database.js';
-import { createPerson, signIn } from '../support/people.js';
+import { consent, createPerson, signIn } from '../support/people.js';
 import {
   createRelyingParty,
   locationOf,
@@ -70,6 +70,24 @@ describe.each(databases)('the truth about sessions on %s', (provider) => {
       const again = await begin(browser, ours);
       expect(locationOf(again.page).searchParams.has('code')).toBe(true);
     });
+  });
+
+  test('two tabs signed in from at the same moment both end with tokens, although the browser keeps the cookie of one session only', async () => {
+    const person = await createPerson(server);
+    const tabs = [new Browserless(), new Browserless()] as const;
+    const asked = [];
+    for (const tab of tabs) {
+      const { page, checks } = await begin(tab, shop);
+      asked.push({ tab, checks, page: await signIn(tab, page, person) });
+    }
+    const [first, last] = tabs.map((tab) => tab.cookies.get('localhost'));
+    expect(last?.get('session')?.value).not.toBe(first?.get('session')?.value);
+    for (const name of ['session', 'session.sig']) first?.set(name, { path: '/', value: last?.get(name)?.value ?? '' });
+    // Neither tab has heard of the other's answer when it goes on.
+    for (const { tab, page, checks } of asked) {
+      const tokens = await shop.finish(locationOf(await consent(tab, page)), checks);
+      expect(tokens.claims()?.sub).toBe(person.account.id);
+    }
   });
 
   describe('an interaction', () => {
