@@ -1,6 +1,6 @@
 -- CreateTable
 CREATE TABLE "accounts" (
-    "id" TEXT NOT NULL,
+    "id" TEXT NOT NULL PRIMARY KEY,
     "email" TEXT NOT NULL,
     "username" TEXT,
     "username_key" TEXT,
@@ -8,22 +8,18 @@ CREATE TABLE "accounts" (
     "last_name" TEXT,
     "full_name" TEXT,
     "status" TEXT NOT NULL DEFAULT 'active',
-    "email_verified_at" TIMESTAMP(3),
+    "email_verified_at" DATETIME,
     "password_hash" TEXT,
-    "password_set_at" TIMESTAMP(3),
+    "password_set_at" DATETIME,
     "sign_in_generation" INTEGER NOT NULL DEFAULT 0,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "updated_at" TIMESTAMP(3) NOT NULL,
-
-    CONSTRAINT "accounts_pkey" PRIMARY KEY ("id")
+    "created_at" DATETIME NOT NULL,
+    "updated_at" DATETIME NOT NULL
 );
 
 -- CreateTable
 CREATE TABLE "roles" (
-    "name" TEXT NOT NULL,
-    "description" TEXT NOT NULL,
-
-    CONSTRAINT "roles_pkey" PRIMARY KEY ("name")
+    "name" TEXT NOT NULL PRIMARY KEY,
+    "description" TEXT NOT NULL
 );
 
 -- CreateTable
@@ -31,48 +27,73 @@ CREATE TABLE "role_permissions" (
     "role_name" TEXT NOT NULL,
     "permission" TEXT NOT NULL,
 
-    CONSTRAINT "role_permissions_pkey" PRIMARY KEY ("role_name","permission")
+    PRIMARY KEY ("role_name", "permission"),
+    CONSTRAINT "role_permissions_role_name_fkey" FOREIGN KEY ("role_name") REFERENCES "roles" ("name") ON DELETE CASCADE ON UPDATE CASCADE
 );
 
 -- CreateTable
 CREATE TABLE "account_roles" (
     "account_id" TEXT NOT NULL,
     "role_name" TEXT NOT NULL,
-    "granted_at" TIMESTAMP(3) NOT NULL,
+    "granted_at" DATETIME NOT NULL,
 
-    CONSTRAINT "account_roles_pkey" PRIMARY KEY ("account_id","role_name")
+    PRIMARY KEY ("account_id", "role_name"),
+    CONSTRAINT "account_roles_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts" ("id") ON DELETE CASCADE ON UPDATE CASCADE,
+    CONSTRAINT "account_roles_role_name_fkey" FOREIGN KEY ("role_name") REFERENCES "roles" ("name") ON DELETE CASCADE ON UPDATE CASCADE
+);
+
+-- CreateTable
+CREATE TABLE "api_keys" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "account_id" TEXT NOT NULL,
+    "key_hash" TEXT NOT NULL,
+    "prefix" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "permissions" TEXT NOT NULL,
+    "created_at" DATETIME NOT NULL,
+    "expires_at" DATETIME,
+    "last_used_at" DATETIME,
+    "revoked_at" DATETIME,
+    CONSTRAINT "api_keys_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts" ("id") ON DELETE CASCADE ON UPDATE CASCADE
+);
+
+-- CreateTable
+CREATE TABLE "sign_in_devices" (
+    "account_id" TEXT NOT NULL,
+    "device_hash" TEXT NOT NULL,
+    "last_seen_at" DATETIME NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+
+    PRIMARY KEY ("account_id", "device_hash"),
+    CONSTRAINT "sign_in_devices_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts" ("id") ON DELETE CASCADE ON UPDATE CASCADE
 );
 
 -- CreateTable
 CREATE TABLE "one_time_tokens" (
-    "id_hash" TEXT NOT NULL,
+    "id_hash" TEXT NOT NULL PRIMARY KEY,
     "kind" TEXT NOT NULL,
     "account_id" TEXT,
     "subject_key" TEXT,
     "payload" TEXT,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "expires_at" TIMESTAMP(3) NOT NULL,
-    "consumed_at" TIMESTAMP(3),
-
-    CONSTRAINT "one_time_tokens_pkey" PRIMARY KEY ("id_hash")
+    "created_at" DATETIME NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+    "consumed_at" DATETIME
 );
 
 -- CreateTable
 CREATE TABLE "limit_counters" (
-    "key" TEXT NOT NULL,
+    "key" TEXT NOT NULL PRIMARY KEY,
     "count" INTEGER NOT NULL,
     "level" INTEGER NOT NULL DEFAULT 0,
-    "locked_until" TIMESTAMP(3),
-    "window_ends_at" TIMESTAMP(3),
-    "expires_at" TIMESTAMP(3) NOT NULL,
-
-    CONSTRAINT "limit_counters_pkey" PRIMARY KEY ("key")
+    "locked_until" DATETIME,
+    "window_ends_at" DATETIME,
+    "expires_at" DATETIME NOT NULL
 );
 
 -- CreateTable
 CREATE TABLE "audit_events" (
-    "id" TEXT NOT NULL,
-    "occurred_at" TIMESTAMP(3) NOT NULL,
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "occurred_at" DATETIME NOT NULL,
     "type" TEXT NOT NULL,
     "outcome" TEXT NOT NULL,
     "actor_id" TEXT,
@@ -80,14 +101,12 @@ CREATE TABLE "audit_events" (
     "client_id" TEXT,
     "ip" TEXT,
     "request_id" TEXT,
-    "detail" TEXT,
-
-    CONSTRAINT "audit_events_pkey" PRIMARY KEY ("id")
+    "detail" TEXT
 );
 
 -- CreateTable
 CREATE TABLE "clients" (
-    "id" TEXT NOT NULL,
+    "id" TEXT NOT NULL PRIMARY KEY,
     "name" TEXT NOT NULL,
     "source" TEXT NOT NULL,
     "profile" TEXT NOT NULL DEFAULT 'default',
@@ -97,7 +116,7 @@ CREATE TABLE "clients" (
     "token_endpoint_auth_method" TEXT NOT NULL,
     "secret" TEXT,
     "previous_secret" TEXT,
-    "previous_secret_expires_at" TIMESTAMP(3),
+    "previous_secret_expires_at" DATETIME,
     "access_token_ttl_seconds" INTEGER,
     "refresh_token_ttl_seconds" INTEGER,
     "id_token_ttl_seconds" INTEGER,
@@ -106,47 +125,43 @@ CREATE TABLE "clients" (
     "grant_types" TEXT NOT NULL,
     "scope" TEXT,
     "metadata" TEXT NOT NULL DEFAULT '{}',
-    "tokens_not_before" TIMESTAMP(3),
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "updated_at" TIMESTAMP(3) NOT NULL,
-
-    CONSTRAINT "clients_pkey" PRIMARY KEY ("id")
+    "tokens_not_before" DATETIME,
+    "created_at" DATETIME NOT NULL,
+    "updated_at" DATETIME NOT NULL
 );
 
 -- CreateTable
 CREATE TABLE "grants" (
-    "id" TEXT NOT NULL,
+    "id" TEXT NOT NULL PRIMARY KEY,
     "account_id" TEXT,
     "client_id" TEXT,
     "payload" TEXT NOT NULL,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "expires_at" TIMESTAMP(3) NOT NULL,
-    "revoked_at" TIMESTAMP(3),
-
-    CONSTRAINT "grants_pkey" PRIMARY KEY ("id")
+    "ip" TEXT,
+    "user_agent" TEXT,
+    "created_at" DATETIME NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+    "revoked_at" DATETIME
 );
 
 -- CreateTable
 CREATE TABLE "sessions" (
-    "uid" TEXT NOT NULL,
+    "uid" TEXT NOT NULL PRIMARY KEY,
     "id_hash" TEXT NOT NULL,
     "account_id" TEXT,
     "payload" TEXT NOT NULL,
     "version" INTEGER NOT NULL DEFAULT 1,
     "ip" TEXT,
     "user_agent" TEXT,
-    "signed_in_at" TIMESTAMP(3),
-    "last_seen_at" TIMESTAMP(3) NOT NULL,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "expires_at" TIMESTAMP(3) NOT NULL,
-    "revoked_at" TIMESTAMP(3),
-
-    CONSTRAINT "sessions_pkey" PRIMARY KEY ("uid")
+    "signed_in_at" DATETIME,
+    "last_seen_at" DATETIME NOT NULL,
+    "created_at" DATETIME NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+    "revoked_at" DATETIME
 );
 
 -- CreateTable
 CREATE TABLE "artifacts" (
-    "id_hash" TEXT NOT NULL,
+    "id_hash" TEXT NOT NULL PRIMARY KEY,
     "kind" TEXT NOT NULL,
     "grant_id" TEXT,
     "account_id" TEXT,
@@ -154,14 +169,12 @@ CREATE TABLE "artifacts" (
     "session_uid" TEXT,
     "user_code_hash" TEXT,
     "payload" TEXT NOT NULL,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "expires_at" TIMESTAMP(3),
-    "consumed_at" TIMESTAMP(3),
-    "revoked_at" TIMESTAMP(3),
+    "created_at" DATETIME NOT NULL,
+    "expires_at" DATETIME,
+    "consumed_at" DATETIME,
+    "revoked_at" DATETIME,
     "successor" TEXT,
-    "successor_until" TIMESTAMP(3),
-
-    CONSTRAINT "artifacts_pkey" PRIMARY KEY ("id_hash")
+    "successor_until" DATETIME
 );
 
 -- CreateTable
@@ -170,51 +183,44 @@ CREATE TABLE "consents" (
     "client_id" TEXT NOT NULL,
     "resource" TEXT NOT NULL,
     "scope" TEXT NOT NULL,
-    "granted_at" TIMESTAMP(3) NOT NULL,
-    "updated_at" TIMESTAMP(3) NOT NULL,
+    "granted_at" DATETIME NOT NULL,
+    "updated_at" DATETIME NOT NULL,
 
-    CONSTRAINT "consents_pkey" PRIMARY KEY ("account_id","client_id","resource")
+    PRIMARY KEY ("account_id", "client_id", "resource"),
+    CONSTRAINT "consents_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts" ("id") ON DELETE CASCADE ON UPDATE CASCADE
 );
 
 -- CreateTable
 CREATE TABLE "signing_keys" (
-    "kid" TEXT NOT NULL,
+    "kid" TEXT NOT NULL PRIMARY KEY,
     "alg" TEXT NOT NULL,
     "public_jwk" TEXT NOT NULL,
     "private_jwk" TEXT NOT NULL,
     "state" TEXT NOT NULL,
-    "created_at" TIMESTAMP(3) NOT NULL,
-    "activated_at" TIMESTAMP(3),
-    "retired_at" TIMESTAMP(3),
-    "remove_after" TIMESTAMP(3),
-
-    CONSTRAINT "signing_keys_pkey" PRIMARY KEY ("kid")
+    "created_at" DATETIME NOT NULL,
+    "activated_at" DATETIME,
+    "retired_at" DATETIME,
+    "remove_after" DATETIME
 );
 
 -- CreateTable
 CREATE TABLE "secrets" (
-    "name" TEXT NOT NULL,
+    "name" TEXT NOT NULL PRIMARY KEY,
     "sealed" TEXT NOT NULL,
-    "created_at" TIMESTAMP(3) NOT NULL,
-
-    CONSTRAINT "secrets_pkey" PRIMARY KEY ("name")
+    "created_at" DATETIME NOT NULL
 );
 
 -- CreateTable
 CREATE TABLE "change_counters" (
-    "topic" TEXT NOT NULL,
-    "version" INTEGER NOT NULL,
-
-    CONSTRAINT "change_counters_pkey" PRIMARY KEY ("topic")
+    "topic" TEXT NOT NULL PRIMARY KEY,
+    "version" INTEGER NOT NULL
 );
 
 -- CreateTable
 CREATE TABLE "leases" (
-    "name" TEXT NOT NULL,
+    "name" TEXT NOT NULL PRIMARY KEY,
     "holder" TEXT NOT NULL,
-    "expires_at" TIMESTAMP(3) NOT NULL,
-
-    CONSTRAINT "leases_pkey" PRIMARY KEY ("name")
+    "expires_at" DATETIME NOT NULL
 );
 
 -- CreateIndex
@@ -228,6 +234,15 @@ CREATE INDEX "accounts_created_at_id_idx" ON "accounts"("created_at", "id");
 
 -- CreateIndex
 CREATE INDEX "account_roles_role_name_idx" ON "account_roles"("role_name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "api_keys_key_hash_key" ON "api_keys"("key_hash");
+
+-- CreateIndex
+CREATE INDEX "api_keys_account_id_created_at_idx" ON "api_keys"("account_id", "created_at");
+
+-- CreateIndex
+CREATE INDEX "sign_in_devices_expires_at_idx" ON "sign_in_devices"("expires_at");
 
 -- CreateIndex
 CREATE INDEX "one_time_tokens_account_id_kind_idx" ON "one_time_tokens"("account_id", "kind");
@@ -297,15 +312,3 @@ CREATE INDEX "consents_client_id_idx" ON "consents"("client_id");
 
 -- CreateIndex
 CREATE INDEX "signing_keys_state_idx" ON "signing_keys"("state");
-
--- AddForeignKey
-ALTER TABLE "role_permissions" ADD CONSTRAINT "role_permissions_role_name_fkey" FOREIGN KEY ("role_name") REFERENCES "roles"("name") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "account_roles" ADD CONSTRAINT "account_roles_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "account_roles" ADD CONSTRAINT "account_roles_role_name_fkey" FOREIGN KEY ("role_name") REFERENCES "roles"("name") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "consents" ADD CONSTRAINT "consents_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
