@@ -6,6 +6,7 @@ import { MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { buildConfiguration, isProviderPath, routes } from './oidc/configuration.js';
 import { createProviderExtensions } from './oidc/extensions.js';
+import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
 import { createAccountPages } from './pages/account/index.js';
@@ -29,6 +30,8 @@ export type App = {
   handle(request: IncomingMessage, response: ServerResponse): void;
   health: Health;
   provider: ProviderHolder;
+  /** tokens for applications with their own sign-in form */
+  firstParty: FirstParty;
 };
 
 export function createApp(services: Services): App {
@@ -42,6 +45,11 @@ export function createApp(services: Services): App {
   const mailboxUrl = services.mailer.mailbox ? '/dev/mailbox' : undefined;
 
   const providerPages = createProviderPages({ pages, findClient, findAccount: identity.accounts.find, development, log });
+  const firstPartyGrant = createFirstPartyGrant({
+    issuerUrl: config.issuerUrl,
+    findResource: services.findResourceServer,
+    requests: services.requests,
+  });
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
@@ -54,6 +62,7 @@ export function createApp(services: Services): App {
         pages: providerPages,
         findAccount: services.findActiveAccount,
         findResource: services.findResourceServer,
+        permissionsOf: identity.roles.permissionsOf,
         consents: services.consents,
         refreshUses: services.refreshUses,
         requests: services.requests,
@@ -65,7 +74,15 @@ export function createApp(services: Services): App {
       jwtAccessTokens: services.jwtAccessTokens,
       isPreviousSecret: services.clients.isPreviousSecret,
       refreshUses: services.refreshUses,
+      firstPartyGrant,
     }),
+  });
+  const firstParty = createFirstParty({
+    issuerUrl: config.issuerUrl,
+    holder,
+    grant: firstPartyGrant,
+    authenticate: services.authenticateFirstParty,
+    clients: services.clients,
   });
   services.signingKeys.onChange(() => holder.rebuild());
 
@@ -146,6 +163,7 @@ export function createApp(services: Services): App {
   return {
     health,
     provider: holder,
+    firstParty,
     handle(request, response) {
       if (admit(request, response)) void callback(request, response);
     },

@@ -19,12 +19,13 @@ import {
 } from './oidc/adapter/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
 import { declaredResources, registerClients } from './oidc/declarations/index.js';
+import { createFirstPartyTokenCheck, type FirstPartyTokenCheck, firstPartyResource } from './oidc/first-party/index.js';
 import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
 import { addHousekeeping } from './oidc/housekeeping/index.js';
 import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
 import { createRequestContexts, type RequestContexts } from './oidc/request-context.js';
-import type { ResourceServerInfo } from './oidc/resource-access.js';
-import { createResources, type Resource, type Resources } from './oidc/resources/index.js';
+import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-access.js';
+import { createResources, type Resources } from './oidc/resources/index.js';
 import { createSessions, type Sessions } from './oidc/sessions/index.js';
 import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
 import { createTokenReuseReport } from './oidc/token-reuse.js';
@@ -62,6 +63,8 @@ export type Services = {
   interactionStates: InteractionStates;
   jwtAccessTokens: JwtAccessTokens;
   requests: RequestContexts;
+  /** what an access token is worth at our own APIs */
+  authenticateFirstParty: FirstPartyTokenCheck;
   /** An account that may act: it exists and is not disabled. */
   findActiveAccount(accountId: string): Promise<Account | null>;
   findClient(clientId: string): Promise<ClientSummary | undefined>;
@@ -152,7 +155,10 @@ async function buildServices(
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
   });
   await identity.roles.seed();
-  const resources = createResources({ declared: await declaredResources(config) });
+  const resources = createResources({
+    declared: await declaredResources(config),
+    builtIn: [firstPartyResource(config.issuerUrl)],
+  });
   const clients = createClients({
     db,
     sealer,
@@ -183,6 +189,7 @@ async function buildServices(
   const jobs = createJobRunner({ log });
   addHousekeeping(jobs, { config, db, signingKeys, metrics, log });
   const refreshUses = createRefreshUses();
+  const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
   const findClient = async (clientId: string) => {
     const client = await clients.find(clientId);
     return client ? summarizeClient(client) : undefined;
@@ -207,7 +214,8 @@ async function buildServices(
     consents,
     requests,
     interactionStates: createInteractionStates({ db }),
-    jwtAccessTokens: createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants }),
+    jwtAccessTokens,
+    authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
     adapter: createAdapterFactory({
       db,
       secrets,
@@ -269,13 +277,3 @@ const linksOf = (issuerUrl: string): Links => ({
   account: `${issuerUrl}/account`,
   sessions: `${issuerUrl}/account/sessions`,
 });
-
-function resourceServerOf(resource: Resource | null): ResourceServerInfo | undefined {
-  if (!resource) return undefined;
-  return {
-    scopes: resource.scopes.map(({ name }) => name),
-    audience: resource.identifier,
-    accessTokenFormat: resource.accessTokenFormat,
-    ...(resource.accessTokenTtlSeconds === null ? {} : { accessTokenTTL: resource.accessTokenTtlSeconds }),
-  };
-}

@@ -6,6 +6,8 @@ export const claimsByScope: Record<string, string[]> = {
   openid: ['sub'],
   profile: ['name', 'given_name', 'family_name', 'preferred_username', 'updated_at'],
   email: ['email', 'email_verified'],
+  roles: ['roles'],
+  permissions: ['permissions'],
 };
 
 /** What is known of an account, as OpenID claims. Members that are not known are left out. */
@@ -23,7 +25,16 @@ export function claimsOf(account: Account): { sub: string } & Record<string, unk
   };
 }
 
+/** What all roles of an account allow, in alphabetical order. */
+export type PermissionsOf = (accountId: string) => Promise<string[]>;
+
 /** The account as oidc-provider asks for it; the library picks from the claims what scope and consent allow. */
-export function toProviderAccount(account: Account): ProviderAccount {
-  return { accountId: account.id, claims: () => claimsOf(account) };
+export function toProviderAccount(account: Account, permissionsOf: PermissionsOf): ProviderAccount {
+  return {
+    accountId: account.id,
+    async claims(_use, scope, requested) {
+      const asked = scope.split(' ').includes('permissions') || 'permissions' in requested;
+      return { ...claimsOf(account), roles: account.roles, ...(asked ? { permissions: await permissionsOf(account.id) } : {}) };
+    },
+  };
 }

@@ -3,9 +3,10 @@ import type { Config } from '../config/index.js';
 import type { Account } from '../identity/index.js';
 import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
-import { claimsByScope, toProviderAccount } from './claims.js';
+import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { extraClientMetadata } from './clients/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
+import { createExtraTokenClaims } from './extra-token-claims.js';
 import type { ForwardPage } from './forwarding-forms.js';
 import { buildInteractionPolicy } from './interaction-policy.js';
 import { createLifetimes } from './lifetimes.js';
@@ -58,6 +59,8 @@ export type ConfigurationDeps = {
   pages: ProviderPages;
   /** An account that may act; null when it is gone or disabled. */
   findAccount(accountId: string): Promise<Account | null>;
+  /** what all roles of an account allow */
+  permissionsOf: PermissionsOf;
   findResource(identifier: string): ResourceServerInfo | undefined;
   consents: RememberedConsents;
   refreshUses: RefreshUses;
@@ -72,7 +75,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     adapter: deps.adapter,
     jwks: deps.jwks,
     routes,
-    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    scopes: ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'],
     claims: claimsByScope,
     responseTypes: ['code'],
     subjectTypes: ['public'],
@@ -96,7 +99,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     ttl: createLifetimes(config),
     findAccount: tellingUnavailable(async (_ctx: unknown, accountId: string) => {
       const account = await deps.findAccount(accountId);
-      return account ? toProviderAccount(account) : undefined;
+      return account ? toProviderAccount(account, deps.permissionsOf) : undefined;
     }),
     loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),
     interactions: { policy: buildInteractionPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
@@ -109,8 +112,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       return !(source.scopes.has('offline_access') || client?.first_party || OUTLIVES_SESSION.has(String(client?.profile)));
     },
     rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
-    // The grant's name lets introspection and our own APIs ask whether it is still alive.
-    extraTokenClaims: (_ctx, token) => ('grantId' in token && token.grantId ? { grant_id: token.grantId } : undefined),
+    extraTokenClaims: tellingUnavailable(createExtraTokenClaims(deps)),
     // The origin of a private-use scheme is "null", which sandboxed frames of anybody send.
     clientBasedCORS: (_ctx, origin, client) =>
       origin !== 'null' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),

@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
 import { joinParallelSignIns } from './parallel-sign-ins.js';
@@ -17,6 +18,7 @@ export type ExtensionDeps = {
   forward: ForwardPage;
   refreshUses: RefreshUses;
   jwtAccessTokens: JwtAccessTokens;
+  firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
 };
@@ -30,6 +32,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
+    deps.firstPartyGrant.extension,
     acceptPreviousSecrets(deps),
     reportEvents(deps),
   ];

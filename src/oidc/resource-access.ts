@@ -1,5 +1,6 @@
 import { type Client, errors, type ResourceServer } from 'oidc-provider';
 import { restrictScope } from './clients/index.js';
+import type { AuthorizationClaim, Resource } from './resources/index.js';
 
 /** A resource server as the store knows it; `scopes` are all it has. */
 export type ResourceServerInfo = {
@@ -7,7 +8,23 @@ export type ResourceServerInfo = {
   audience: string;
   accessTokenFormat: 'jwt' | 'opaque';
   accessTokenTTL?: number;
+  /** what its JWTs say about their person besides the subject */
+  accessTokenClaims?: readonly AuthorizationClaim[] | undefined;
+  firstPartyOnly?: boolean | undefined;
 };
+
+/** A resource server of the registry, as the library is told of it. */
+export function resourceServerOf(resource: Resource | null): ResourceServerInfo | undefined {
+  if (!resource) return undefined;
+  return {
+    scopes: resource.scopes.map(({ name }) => name),
+    audience: resource.identifier,
+    accessTokenFormat: resource.accessTokenFormat,
+    ...(resource.accessTokenTtlSeconds === null ? {} : { accessTokenTTL: resource.accessTokenTtlSeconds }),
+    accessTokenClaims: resource.accessTokenClaims,
+    firstPartyOnly: resource.firstPartyOnly,
+  };
+}
 
 /**
  * What a client may have of a resource server (RFC 8707). A token without any scope is still a token for that audience, and an API that looks at the
@@ -21,7 +38,9 @@ export function resourceServerFor(
   grantType: unknown,
 ): Pick<ResourceServer, 'scope' | 'audience' | 'accessTokenFormat' | 'accessTokenTTL'> {
   if (!resource) throw new errors.InvalidTarget();
-  const { scopes, ...info } = resource;
+  const { scopes, accessTokenClaims: _claims, firstPartyOnly, ...info } = resource;
+  if (firstPartyOnly && (client.first_party !== true || grantType === 'client_credentials'))
+    throw new errors.InvalidTarget('this resource is for applications of the installation itself');
   const unnamed = grantType === 'client_credentials' && client.allowed_scope === undefined;
   const allowed = unnamed ? [] : restrictScope(client, scopes);
   if (scopes.length > 0 && allowed.length === 0 && client.default_resource !== resource.audience) {

@@ -73,6 +73,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       forward: async () => {},
       jwtAccessTokens,
       isPreviousSecret: clients.isPreviousSecret,
+      firstPartyGrant: { extension() {} },
       refreshUses: createRefreshUses(),
     });
     for (const extend of extensions) extend(provider);

@@ -54,8 +54,15 @@ export async function useEverything(server: TestServer): Promise<void> {
   const visitor = new Browserless();
   await visitor.submit(await visitor.open(reset), '/reset', { password: `${PASSWORD} again` });
 
+  // Applications with their own sign-in form.
+  const current = await identity.accounts.find(account.id);
+  const own = await server.app.firstParty.signIn({ accountId: account.id, generation: current?.signInGeneration ?? 0, amr: ['pwd'] });
+  await server.app.firstParty.refresh({ refreshToken: own.refreshToken });
+  await server.app.firstParty.authenticate(own.accessToken);
+
   // What operators, jobs and other processes do.
   await services.sessions.list(account.id);
+  await services.sessions.end(own.sessionId, { accountId: account.id });
   await services.sessions.endAll(account.id);
   await services.grants.listByAccount(account.id);
   await identity.accounts.list();

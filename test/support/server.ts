@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { createApp } from '../../src/app.js';
+import { type App, createApp } from '../../src/app.js';
 import { type Config, loadConfig } from '../../src/config/index.js';
 import type { Database } from '../../src/platform/db/index.js';
 import { createLogger, type Logger } from '../../src/platform/log/index.js';
@@ -16,6 +16,7 @@ export type TestServer = {
   url: string;
   config: Config;
   services: Services;
+  app: App;
   /** Verification and reset links of the mails sent to an address, newest first; waits for the mail. */
   linksTo(address: string): Promise<string[]>;
   close(): Promise<void>;
@@ -50,12 +51,14 @@ export async function startTestServer({ provider = 'sqlite', databaseUrl, env = 
     { root: folder },
   );
   const services = await createServices(config, { log: log ?? createLogger({ level: config.logLevel, format: 'json' }) });
-  handle = createApp(services).handle;
+  const app = createApp(services);
+  handle = app.handle;
   services.start();
   return {
     url: config.issuerUrl,
     config,
     services,
+    app,
     async linksTo(address) {
       await services.mailer.flush();
       const mails = (await services.mailer.mailbox?.list()) ?? [];

@@ -22,6 +22,7 @@ describe('resource servers', () => {
       ],
       accessTokenFormat: 'jwt',
       accessTokenTtlSeconds: 60,
+      accessTokenClaims: [],
     });
     expect([...resources.scopes()]).toEqual(['orders:read', 'orders:write']);
     for (const other of ['https://api.example/orders/', 'https://API.example/orders', '__proto__', ''])

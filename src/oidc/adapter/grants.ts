@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type Database, sql } from '../../platform/db/index.js';
+import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
 import type { Revocation } from './revocation.js';
 import type { SessionContext } from './session-context.js';
@@ -10,7 +11,7 @@ import { type GrantStanding, standingGrant } from './standing.js';
 const NEVER = new Date('9999-12-31T00:00:00.000Z');
 
 /** What a grant that is saved outside of the library rests on, or in it beyond the session. */
-export type GrantBasis = Pick<GrantStanding, 'sessionUid' | 'consentTo'>;
+export type GrantBasis = Pick<GrantStanding, 'sessionUid' | 'consentTo' | 'generation'>;
 
 type Deps = {
   db: Database;
@@ -18,10 +19,11 @@ type Deps = {
   revocation: Revocation;
   context: () => SessionContext;
   basis: () => GrantBasis | undefined;
+  origin: () => RequestOrigin | undefined;
 };
 
 /** The adapter of Grant, in a table of its own. Its id is no bearer value: nothing is given to whoever knows it. */
-export function createGrantAdapter({ db, codec, revocation, context, basis }: Deps): Adapter {
+export function createGrantAdapter({ db, codec, revocation, context, basis, origin }: Deps): Adapter {
   const { client } = db;
 
   /** A sign-in that is just happening speaks for itself, any other by its session: it must not have ended meanwhile. */
@@ -48,9 +50,11 @@ export function createGrantAdapter({ db, codec, revocation, context, basis }: De
       const sealed = codec.seal(places.grant(id), payload);
       const expiresAt = expiryOf(payload, expiresIn, nowSeconds()) ?? NEVER;
       const standing = standingOf(payload);
-      const values = sql`${id}, ${standing.accountId}, ${standing.clientId}, ${sealed}, ${nowDate()}, ${expiresAt}`;
+      // A browser's session knows where it came from; a sign-in without one is in its owner's list by its grant.
+      const { ip, userAgent } = originColumns(standing.sessionUid === undefined ? origin() : undefined);
+      const values = sql`${id}, ${standing.accountId}, ${standing.clientId}, ${sealed}, ${ip}, ${userAgent}, ${nowDate()}, ${expiresAt}`;
       const rest = standingGrant(db, standing);
-      const saved = await client.$executeRaw`INSERT INTO grants (id, account_id, client_id, payload, created_at, expires_at)
+      const saved = await client.$executeRaw`INSERT INTO grants (id, account_id, client_id, payload, ip, user_agent, created_at, expires_at)
         ${rest ? sql`SELECT ${values} FROM (${rest}) AS standing WHERE 1 = 1` : sql`VALUES (${values})`}
         ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at WHERE grants.revoked_at IS NULL`;
       if (saved > 0) return;

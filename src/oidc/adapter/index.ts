@@ -69,7 +69,10 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
   const uses = deps.refreshUses ?? createRefreshUses();
   const context = createSessionContexts(() => requestContext?.()?.session);
   const build = (modelName: string): Adapter => {
-    if (modelName === 'Grant') return createGrantAdapter({ db, codec, revocation, context, basis: () => requestContext?.()?.grantBasis });
+    if (modelName === 'Grant') {
+      const basis = () => requestContext?.()?.grantBasis;
+      return createGrantAdapter({ db, codec, revocation, context, basis, origin: () => requestContext?.() });
+    }
     if (modelName === 'Session') return createSessionAdapter({ db, codec, context, client: requestContext });
     if (modelName === 'Client') return createClientAdapter({ clients, revocation });
     const artifacts = { db, codec, revocation, hmacPepper: secrets.hmacPepper, interactionTtlSeconds, onReplay: deps.onReplay };

@@ -3,6 +3,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { sha256 } from '../../platform/crypto/index.js';
 import { type Database, noSql, sql } from '../../platform/db/index.js';
+import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
 import type { SessionContext } from './session-context.js';
 import { adoptAuthorizations, mergeSessions } from './session-merge.js';
@@ -13,7 +14,7 @@ type Deps = {
   codec: PayloadCodec;
   context: () => SessionContext;
   /** Where the request comes from, for the list of a person's sessions. */
-  client?: (() => { ip?: string | undefined; userAgent?: string | undefined } | undefined) | undefined;
+  client?: (() => RequestOrigin | undefined) | undefined;
 };
 
 type StoredSession = { uid: string; id_hash: string; payload: string; version: number; revoked_at: Date | null };
@@ -23,11 +24,8 @@ type Save = { id: string; uid: string; payload: AdapterPayload; version: number 
 
 /** Saves of one session that collide are few: tabs of one browser. Past this many rounds the request is told to try again. */
 const MAX_ROUNDS = 40;
-const MAX_IP_LENGTH = 64;
-const MAX_USER_AGENT_LENGTH = 255;
 
 const idHashOf = (id: string) => sha256(id);
-const bounded = (text: string | undefined, length: number) => toColumn(text?.slice(0, length));
 
 /**
  * The adapter of Session. The row is keyed by `uid`, which stays; the id in the cookie rotates, and only the newest one is valid. What a save
@@ -56,8 +54,7 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
       sealed: codec.seal(places.session(uid), { ...payload, jti: id }),
       signedInAt: typeof payload.loginTs === 'number' ? new Date(payload.loginTs * 1000) : null,
       expiresAt: expiryOf(payload, undefined, nowSeconds()) ?? nowDate(),
-      ip: bounded(from?.ip, MAX_IP_LENGTH),
-      userAgent: bounded(from?.userAgent, MAX_USER_AGENT_LENGTH),
+      ...originColumns(from),
     };
   }
 

@@ -25,6 +25,8 @@ export type MetadataContext = {
   /** All scopes an application can be allowed; undefined: not known here. */
   knownScopes?: ReadonlySet<string> | undefined;
   isResource?: ((identifier: string) => boolean) | undefined;
+  /** One of the server's own, which people sign in to by grants that no other client has. */
+  builtIn?: boolean | undefined;
 };
 
 export type CheckedMetadata = {
@@ -52,7 +54,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
   const faults = [
     ...refused,
     ...findProfileFaults(metadata),
-    ...findRuleFaults(metadata),
+    ...findRuleFaults(metadata, context),
     ...findSecretFaults(metadata, clientSecret, context),
     ...findContextFaults(metadata, context),
   ];
@@ -106,7 +108,7 @@ function expand(given: Omit<GivenMetadata, 'client_name' | 'client_id' | 'client
 }
 
 /** Rules between members. */
-function findRuleFaults(metadata: ClientMetadata): ErrorDetail[] {
+function findRuleFaults(metadata: ClientMetadata, { builtIn = false }: MetadataContext): ErrorDetail[] {
   const {
     application_type: applicationType,
     token_endpoint_auth_method: method,
@@ -121,7 +123,7 @@ function findRuleFaults(metadata: ClientMetadata): ErrorDetail[] {
   if (usesCode && !responses.includes('code')) add('response_types', 'must be ["code"] with the grant authorization_code');
   if (!usesCode && responses.length > 0) add('response_types', 'must be empty without the grant authorization_code');
   if (usesCode && metadata.redirect_uris.length === 0) add('redirect_uris', 'must name at least one address to return to');
-  if (grants.includes('refresh_token') && !usesCode)
+  if (grants.includes('refresh_token') && !usesCode && !builtIn)
     add('grant_types', 'refresh_token needs a grant in which a person signs in: authorization_code');
   if (isPublic && grants.includes('client_credentials')) add('grant_types', 'client_credentials is for clients with a secret');
   if (isPublic && !metadata.require_pkce)

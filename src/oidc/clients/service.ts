@@ -125,7 +125,7 @@ export function createClients(deps: ClientsDeps): Clients {
   }
 
   function check(input: unknown, source: ClientSource): CheckedMetadata {
-    const outcome = checkMetadata(input, context);
+    const outcome = checkMetadata(input, { ...context, builtIn: source === 'built_in' });
     if (!outcome.ok) throw invalidMetadata(outcome.faults);
     const { metadata } = outcome.value;
     // What a client says of itself must not widen what it may do.

@@ -4,12 +4,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { ClientMetadata } from 'oidc-provider';
 import type { Config } from '../../config/index.js';
 import { AppError } from '../../platform/errors.js';
 import { root } from '../../platform/installation.js';
 import type { Logger } from '../../platform/log/index.js';
 import { accountClientMetadata } from '../account-client.js';
 import { type Clients, loadDeclaredClients, parseDeclaredClients } from '../clients/index.js';
+import { firstPartyClientMetadata } from '../first-party/index.js';
 import { loadDeclaredResources, parseResources, type Resource } from '../resources/index.js';
 
 /** The resource servers of RESOURCES_FILE, and the demo's. @throws AppError with every fault and its path */
@@ -37,6 +39,7 @@ export async function registerClients(clients: Clients, config: Config, log: Log
   if (demo.length === 0 && !namesDemo(declared) && (await clients.find(DEMO_CLIENT_ID))?.source === 'declared')
     await clients.delete(DEMO_CLIENT_ID);
   await ensureBuiltIn(clients, accountClientMetadata(config.issuerUrl));
+  await ensureBuiltIn(clients, firstPartyClientMetadata());
 }
 
 const DEMO_CLIENT_ID = 'demo';
@@ -48,9 +51,18 @@ async function demoClients(config: Config, declared: readonly unknown[]): Promis
   return config.demo && !namesDemo(declared) ? parseDeclaredClients(await readDemoFile(config, 'clients.json')) : [];
 }
 
-/** Our own account pages are a client of ours; its redirect URI follows the issuer. */
-async function ensureBuiltIn(clients: Clients, metadata: ReturnType<typeof accountClientMetadata>): Promise<void> {
+/**
+ * Our own account pages and our own API are clients of ours; redirect URIs follow the issuer.
+ * @throws AppError `declarations.id_reserved` when somebody else's client has that id: it would be treated as ours
+ */
+async function ensureBuiltIn(clients: Clients, metadata: ClientMetadata & { client_id: string }): Promise<void> {
   const existing = await clients.find(metadata.client_id);
+  if (existing && existing.source !== 'built_in')
+    throw new AppError(
+      'declarations.id_reserved',
+      409,
+      `The client id ${metadata.client_id} is the server's own. Delete that client, or give it another id.`,
+    );
   if (existing) {
     const { redirect_uris, client_uri } = metadata;
     if (existing.redirectUris.join() !== redirect_uris?.join()) await clients.update(existing.id, { redirect_uris, client_uri });

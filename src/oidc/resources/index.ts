@@ -5,7 +5,15 @@
 import { readDeclarationFile } from '../../platform/declarations/index.js';
 import { parseResources, type Resource } from './schemas.js';
 
-export { OPENID_SCOPES, parseResources, type Resource, type ResourceScope, scopeNamePattern } from './schemas.js';
+export {
+  AUTHORIZATION_CLAIMS,
+  type AuthorizationClaim,
+  OPENID_SCOPES,
+  parseResources,
+  type Resource,
+  type ResourceScope,
+  scopeNamePattern,
+} from './schemas.js';
 
 export type Resources = {
   /** @param identifier exactly as declared: URIs are compared as strings (RFC 8707, section 2) */

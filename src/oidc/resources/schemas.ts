@@ -11,10 +11,21 @@ export type Resource = {
   accessTokenFormat: 'jwt' | 'opaque';
   /** null: the installation's */
   accessTokenTtlSeconds: number | null;
+  /** what its JWTs say about their person besides the subject */
+  accessTokenClaims?: readonly AuthorizationClaim[];
+  /** only clients that the operator calls first-party may have its tokens, and only for a person */
+  firstPartyOnly?: boolean;
 };
 
-/** Scopes with a meaning of their own (OpenID Connect Core, sections 5.4 and 11), which no resource server can have. */
-export const OPENID_SCOPES: ReadonlySet<string> = new Set(['openid', 'profile', 'email', 'address', 'phone', 'offline_access']);
+/** What somebody may do, as claims (RFC 9068, section 2.2.3.1). */
+export const AUTHORIZATION_CLAIMS = ['roles', 'permissions'] as const;
+export type AuthorizationClaim = (typeof AUTHORIZATION_CLAIMS)[number];
+
+/** Scopes with a meaning of their own (OpenID Connect Core, sections 5.4 and 11; the last two are ours), which no resource server can have. */
+export const OPENID_SCOPES: ReadonlySet<string> = new Set([
+  ...['openid', 'profile', 'email', 'address', 'phone', 'offline_access'],
+  ...AUTHORIZATION_CLAIMS,
+]);
 
 /** RFC 6749, section 3.3. */
 export const scopeNamePattern = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
@@ -22,7 +33,7 @@ export const scopeNamePattern = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 const scopeName = z
   .string()
   .regex(scopeNamePattern, 'must be a scope: visible ASCII without spaces, quotes and backslashes')
-  .refine((name) => !OPENID_SCOPES.has(name), 'is a scope of OpenID Connect: choose another name');
+  .refine((name) => !OPENID_SCOPES.has(name), 'is a scope of the server itself: choose another name');
 
 /** A bare name stands for a scope without a description. */
 const scope = z.preprocess(
@@ -45,14 +56,16 @@ const resource = z
     scopes: z.array(scope).max(200).default([]),
     access_token_format: z.enum(['jwt', 'opaque']).default('jwt'),
     access_token_ttl_seconds: z.int().min(10).max(86_400).nullish(),
+    access_token_claims: z.array(z.enum(AUTHORIZATION_CLAIMS)).max(AUTHORIZATION_CLAIMS.length).default([]),
   })
   .transform(
-    ({ identifier, name, scopes, access_token_format, access_token_ttl_seconds }): Resource => ({
+    ({ identifier, name, scopes, access_token_format, access_token_ttl_seconds, access_token_claims }): Resource => ({
       identifier,
       name,
       scopes,
       accessTokenFormat: access_token_format,
       accessTokenTtlSeconds: access_token_ttl_seconds ?? null,
+      accessTokenClaims: access_token_claims,
     }),
   );
 

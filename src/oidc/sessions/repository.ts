@@ -14,6 +14,19 @@ export type StoredSession = {
   expiresAt: Date;
 };
 
+/** A session with the grants it holds, or grants alone. */
+export type KeptSignIn = { uid: string | undefined; grantIds: readonly string[] };
+
+/** A sign-in without a browser session: a grant, alive as long as its refresh token is. */
+export type StoredSignIn = {
+  id: string;
+  ip: string | null;
+  userAgent: string | null;
+  createdAt: Date;
+  lastSeenAt: Date;
+  expiresAt: Date;
+};
+
 export type SessionRepository = ReturnType<typeof createSessionRepository>;
 
 const nothing = sql`1 = 0`;
@@ -38,6 +51,31 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     list(accountId: string): Promise<StoredSession[]> {
       return client.session.findMany({ where: { accountId, ...living() }, select, orderBy: { lastSeenAt: 'desc' } });
     },
+    /** Sign-ins of an account at a client that people sign in to without a browser. */
+    async listSignIns(accountId: string, clientId: string): Promise<StoredSignIn[]> {
+      const rows = await client.$queryRaw<
+        { id: string; ip: string | null; user_agent: string | null; created_at: Date; last_seen_at: Date; expires_at: Date }[]
+      >`SELECT g.id, g.ip, g.user_agent, g.created_at, a.created_at AS last_seen_at, a.expires_at
+        FROM grants g JOIN artifacts a ON a.grant_id = g.id
+        WHERE g.account_id = ${accountId} AND g.client_id = ${clientId} AND g.revoked_at IS NULL AND a.kind = ${'RefreshToken'}
+          AND a.consumed_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > ${nowDate()}`;
+      return rows.map((row) => ({
+        id: row.id,
+        ip: row.ip,
+        userAgent: row.user_agent,
+        createdAt: new Date(row.created_at),
+        lastSeenAt: new Date(row.last_seen_at),
+        expiresAt: new Date(row.expires_at),
+      }));
+    },
+    async isGrantOf(id: string, accountId: string): Promise<boolean> {
+      return (await client.grant.count({ where: { id, accountId, ...living() } })) > 0;
+    },
+    /** @returns false when it had ended already */
+    async endGrant(id: string): Promise<boolean> {
+      const [ended] = await client.$transaction(revocation.statements({ grants: sql`id = ${id}`, artifacts: sql`grant_id = ${id}` }));
+      return (ended ?? 0) > 0;
+    },
     find(uid: string): Promise<StoredSession | null> {
       return client.session.findFirst({ where: { uid, ...living() }, select });
     },
@@ -49,12 +87,13 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
       ]);
       return (ended ?? 0) > 0;
     },
-    /** @param kept a session that goes on, with the grants it holds */
-    async endAll(accountId: string, kept: { uid: string; grantIds: readonly string[] } | undefined): Promise<void> {
+    /** @param kept a sign-in that goes on */
+    async endAll(accountId: string, kept: KeptSignIn | undefined): Promise<void> {
       const keptGrants = kept?.grantIds ?? [];
-      const butSession = kept ? sql`AND uid <> ${kept.uid}` : noSql;
+      const butSession = kept?.uid !== undefined ? sql`AND uid <> ${kept.uid}` : noSql;
       // An interaction is somebody half-way through signing in: with the old password, as far as anybody knows.
-      const butInteraction = kept ? sql`AND (kind <> ${'Interaction'} OR session_uid IS NULL OR session_uid <> ${kept.uid})` : noSql;
+      const butInteraction =
+        kept?.uid !== undefined ? sql`AND (kind <> ${'Interaction'} OR session_uid IS NULL OR session_uid <> ${kept.uid})` : noSql;
       const butArtifacts =
         keptGrants.length > 0 ? sql`AND (grant_id IS NULL OR NOT ${within(sql`grant_id`, keptGrants)}) ${butInteraction}` : butInteraction;
       await client.$transaction([

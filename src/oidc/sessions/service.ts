@@ -1,8 +1,12 @@
 import { isKey, type PayloadCodec, places } from '../adapter/index.js';
-import type { SessionRepository, StoredSession } from './repository.js';
+import { FIRST_PARTY_CLIENT_ID } from '../first-party/index.js';
+import type { KeptSignIn, SessionRepository, StoredSession } from './repository.js';
 
 export type SessionSummary = {
+  /** names the sign-in and is no secret: a browser session's uid, or the id of the grant where there is no browser */
   uid: string;
+  /** `api`: an application with its own sign-in form, over our JSON API */
+  kind: 'browser' | 'api';
   accountId: string;
   /** where and with what the person signed in, as far as it was told */
   ip: string | null;
@@ -15,10 +19,10 @@ export type SessionSummary = {
 };
 
 export type Sessions = {
-  /** Living sessions of an account, last used first. */
+  /** Living sign-ins of an account, last used first. */
   list(accountId: string): Promise<SessionSummary[]>;
   /**
-   * Ends a session and, as a sign-out does, the grants it gave that were to end with it (an application with `offline_access` keeps its
+   * Ends a sign-in and, as a sign-out does, the grants it gave that were to end with it (an application with `offline_access` keeps its
    * own; see `grants`). With `accountId` only if it is that person's. @returns false when there is none
    */
   end(uid: string, options?: { accountId?: string }): Promise<boolean>;
@@ -35,11 +39,20 @@ export function createSessionService({ repository, codec }: { repository: Sessio
     Object.values(authorizationsOf(session)).flatMap(({ grantId, persistsLogout }) =>
       grantId && (persistent || !persistsLogout) ? [grantId] : [],
     );
+  /** What goes on when all else of an account ends: a session with the grants its authorizations name, or one grant without a session. */
+  async function keptOf(session: StoredSession | null, accountId: string, uid: string | undefined): Promise<KeptSignIn | undefined> {
+    if (session)
+      return session.accountId === accountId ? { uid: session.uid, grantIds: grantIdsOf(session, { persistent: true }) } : undefined;
+    return isKey(uid) && (await repository.isGrantOf(uid, accountId)) ? { uid: undefined, grantIds: [uid] } : undefined;
+  }
+
   return {
     async list(accountId) {
       if (!isKey(accountId)) return [];
-      return (await repository.list(accountId)).map((session) => ({
+      const [sessions, signIns] = await Promise.all([repository.list(accountId), repository.listSignIns(accountId, FIRST_PARTY_CLIENT_ID)]);
+      const inBrowsers = sessions.map((session) => ({
         uid: session.uid,
+        kind: 'browser' as const,
         accountId,
         ip: session.ip,
         userAgent: session.userAgent,
@@ -48,17 +61,23 @@ export function createSessionService({ repository, codec }: { repository: Sessio
         expiresAt: session.expiresAt,
         clientIds: Object.keys(authorizationsOf(session)),
       }));
+      const byPrograms = signIns.map(({ id, ip, userAgent, createdAt, lastSeenAt, expiresAt }) => ({
+        ...{ uid: id, kind: 'api' as const, accountId, ip, userAgent },
+        ...{ signedInAt: createdAt, lastSeenAt, expiresAt, clientIds: [FIRST_PARTY_CLIENT_ID] },
+      }));
+      return [...inBrowsers, ...byPrograms].sort((a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime());
     },
     async end(uid, { accountId } = {}) {
       const session = isKey(uid) ? await repository.find(uid) : null;
+      if (!session && isKey(uid) && accountId !== undefined && (await repository.isGrantOf(uid, accountId)))
+        return repository.endGrant(uid);
       if (!session || (accountId !== undefined && session.accountId !== accountId)) return false;
       return repository.end(uid, grantIdsOf(session, { persistent: false }));
     },
     async endAll(accountId, { exceptSessionUid } = {}) {
       if (!isKey(accountId)) return;
       const session = isKey(exceptSessionUid) ? await repository.find(exceptSessionUid) : null;
-      const kept = session?.accountId === accountId ? { uid: session.uid, grantIds: grantIdsOf(session, { persistent: true }) } : undefined;
-      await repository.endAll(accountId, kept);
+      await repository.endAll(accountId, await keptOf(session, accountId, exceptSessionUid));
     },
   };
 }

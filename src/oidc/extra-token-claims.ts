@@ -1,0 +1,28 @@
+import type { AccessToken, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider';
+import type { Account } from '../identity/index.js';
+import type { PermissionsOf } from './claims.js';
+import type { ResourceServerInfo } from './resource-access.js';
+
+type Deps = {
+  findAccount(accountId: string): Promise<Account | null>;
+  findResource(identifier: string): ResourceServerInfo | undefined;
+  permissionsOf: PermissionsOf;
+};
+
+/**
+ * What our access tokens say beyond RFC 9068. The grant's name lets introspection and our own APIs ask whether it is still alive; roles and
+ * permissions are there where the resource server asked for them, as they are at this moment.
+ */
+export function createExtraTokenClaims({ findAccount, findResource, permissionsOf }: Deps) {
+  return async (_ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials): Promise<Record<string, unknown> | undefined> => {
+    if (!('grantId' in token) || !token.grantId) return undefined;
+    const grant = { grant_id: token.grantId };
+    const asked = token.aud === undefined ? [] : (findResource(String(token.aud))?.accessTokenClaims ?? []);
+    if (asked.length === 0) return grant;
+    return {
+      ...grant,
+      ...(asked.includes('roles') ? { roles: (await findAccount(token.accountId))?.roles ?? [] } : {}),
+      ...(asked.includes('permissions') ? { permissions: await permissionsOf(token.accountId) } : {}),
+    };
+  };
+}
