@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'node',
-          include: ['test/{architecture,unit,storage,http,flows,cli}/**/*.test.ts'],
+          include: ['test/{architecture,unit,storage,http,api,flows,cli}/**/*.test.ts'],
         },
       },
       {

@@ -1,7 +1,7 @@
 /** Composition root with HTTP: services in, a request handler out. What runs before what is decided here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa from 'koa';
-import { createJwksRoutes, createProbeRoutes } from './api/index.js';
+import { createApi, createJwksRoutes, createProbeRoutes } from './api/index.js';
 import { MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { buildConfiguration, isProviderPath, routes } from './oidc/configuration.js';
@@ -104,8 +104,21 @@ export function createApp(services: Services): App {
   koa.use(requestLog(log));
   koa.use(createErrorEdge({ pages, log }));
   koa.use(serveAssets(services.renderer.assets));
+  const api = config.firstPartyApi
+    ? createApi({
+        ...services,
+        issuerUrl: config.issuerUrl,
+        cookies,
+        health,
+        isAllowedOrigin: (origin) => config.firstPartyOrigins.includes(origin),
+        authenticate: async () => null,
+        authenticateKey: async () => null,
+      })
+    : undefined;
+  if (api) koa.use(api.edge);
   const routers = [
     createProbeRoutes({ health }),
+    ...(api ? [api.documents] : []),
     createJwksRoutes({ jwksDocument: services.signingKeys.jwksDocument }),
     createInteractionPages({
       pages,

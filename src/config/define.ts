@@ -23,6 +23,7 @@ export type SettingGroup =
   | 'Secrets'
   | 'Mail'
   | 'Clients'
+  | 'API'
   | 'Pages'
   | 'Passwords and limits'
   | 'Lifetimes'

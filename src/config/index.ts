@@ -20,6 +20,7 @@ type Optional =
   | 'clientsFile'
   | 'resourcesFile'
   | 'brandLogo'
+  | 'firstPartyOrigins'
   | 'metricsPort'
   | 'logFormat';
 
@@ -28,6 +29,7 @@ export type Config = Omit<Parsed, Optional> & {
   issuerUrl: string;
   databaseUrl: string;
   demo: boolean;
+  firstPartyOrigins: string[];
   logFormat: 'pretty' | 'json';
   /** How many passwords are hashed at a time. */
   hashConcurrency: number;
@@ -67,6 +69,7 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   config.issuerUrl ??= `http://localhost:${config.port}`;
   config.databaseUrl ??= `file:${path.join(config.dataDir, 'latchkey.db')}`;
   config.demo ??= !production;
+  config.firstPartyOrigins ??= [];
   config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
   if (production) {
     // What is faulty in itself is not called missing as well.

@@ -128,6 +128,21 @@ export const settings = {
     schema: value.text,
     fallbackNote: 'none',
   }),
+  firstPartyApi: setting({
+    name: 'FIRST_PARTY_API',
+    group: 'API',
+    meaning: 'the JSON API for your own applications (`/auth`, `/v2`, `/api`, `/openapi.json`, `/docs`); `off`: none of it is there',
+    schema: value.onOff,
+    fallback: 'on',
+  }),
+  firstPartyOrigins: setting({
+    name: 'FIRST_PARTY_ORIGINS',
+    group: 'API',
+    meaning:
+      'comma list of web origins whose pages may call the JSON API, such as `https://app.example.com`; those of redirect URIs of `first_party` clients may anyway',
+    schema: value.origins,
+    fallbackNote: 'none',
+  }),
   brandName: setting({
     name: 'BRAND_NAME',
     group: 'Pages',

@@ -85,6 +85,18 @@ function isAddressOrNetwork(text: string): boolean {
   return family !== 0 && (prefix === undefined || Number(prefix) <= (family === 4 ? 32 : 128));
 }
 
+/** Origins of web pages in a comma list, each as browsers write it. */
+export const origins = list.transform((items, context) => {
+  for (const item of items) {
+    const url = URL.canParse(item) ? new URL(item) : undefined;
+    if (url && /^https?:$/.test(url.protocol) && url.origin === item) continue;
+    const mend = url && /^https?:$/.test(url.protocol) ? `write ${url.origin}` : 'write scheme and host, such as https://app.example.com';
+    const cause = item === '*' || item === 'null' ? 'names no page in particular' : 'is not an origin';
+    context.addIssue(`has an entry that ${cause} (${item}): ${mend}`);
+  }
+  return items;
+});
+
 /** `1` (hops), or addresses and networks in a comma list. */
 export const trustProxy = z.string().transform((value, context) => {
   if (/^\d{1,2}$/.test(value)) return { hops: Number(value) } as const;

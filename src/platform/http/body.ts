@@ -1,15 +1,15 @@
 import type { Context } from 'koa';
 import rawBody from 'raw-body';
 import { AppError } from '../errors.js';
+import { requireUnambiguous } from './json-text.js';
 
 /** The largest body that is read, bytes. */
 export const MAX_BODY_BYTES = 64 * 1024;
 const MAX_FIELDS = 100;
 
-async function readText(ctx: Context): Promise<string> {
+async function readBytes(ctx: Context): Promise<Buffer> {
   try {
-    const text = await rawBody(ctx.req, { limit: MAX_BODY_BYTES, length: ctx.request.length, encoding: 'utf-8' });
-    return text;
+    return await rawBody(ctx.req, { limit: MAX_BODY_BYTES, length: ctx.request.length });
   } catch (cause) {
     const tooLarge = (cause as { type?: string }).type === 'entity.too.large';
     // What was not read would otherwise be taken for the next request.
@@ -30,7 +30,7 @@ export async function readForm(ctx: Context): Promise<Map<string, string>> {
     throw new AppError('request.unsupported_type', 415, 'The form must be sent as application/x-www-form-urlencoded.');
   const fields = new Map<string, string>();
   let count = 0;
-  for (const [name, value] of new URLSearchParams(await readText(ctx))) {
+  for (const [name, value] of new URLSearchParams((await readBytes(ctx)).toString())) {
     count += 1;
     if (count > MAX_FIELDS) throw new AppError('request.unreadable', 400, 'The form has too many fields.');
     if (fields.has(name))
@@ -40,13 +40,27 @@ export async function readForm(ctx: Context): Promise<Map<string, string>> {
   return fields;
 }
 
-/** Reads a JSON object. @throws AppError as readForm */
+/** Whether the request carries a body at all (RFC 9112, section 6). */
+export const hasBody = (ctx: Context): boolean => ctx.get('Transfer-Encoding') !== '' || (ctx.request.length ?? 0) > 0;
+
+/**
+ * Reads a JSON value. Whatever two readers might read differently is refused: a member given twice, bytes that are not UTF-8.
+ * @throws AppError as readForm
+ */
 export async function readJson(ctx: Context): Promise<unknown> {
-  if (!ctx.is('application/json')) throw new AppError('request.unsupported_type', 415, 'The body must be sent as application/json.');
-  const text = await readText(ctx);
+  if (!hasBody(ctx)) throw new AppError('request.unreadable', 400, 'The body is missing.');
+  const encoding = ctx.get('Content-Encoding');
+  if (!ctx.is('application/json') || (encoding !== '' && encoding !== 'identity'))
+    throw new AppError('request.unsupported_type', 415, 'The body must be sent as application/json, not compressed.');
+  const bytes = await readBytes(ctx);
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new AppError('request.unreadable', 400, 'The body is not valid JSON.', { cause });
   }
+  requireUnambiguous(text);
+  return value;
 }

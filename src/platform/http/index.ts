@@ -1,11 +1,13 @@
 /**
  * Owns: what every request meets before and around a route: admission by origin, request id, security headers, form bodies, CSRF,
- * cookie names, static files, the request log. Does not own: pages, error texts, OAuth.
+ * cookie names, static files, problem details, the request log. Does not own: pages, error texts, OAuth.
  */
 export { type Admission, createAdmission } from './admission.js';
 export { type StaticAsset, serveAssets } from './assets.js';
-export { readForm, readJson } from './body.js';
+export { hasBody, MAX_BODY_BYTES, readForm, readJson } from './body.js';
 export { type CookieNames, cookieNames } from './cookies.js';
 export { type Csrf, createCsrf } from './csrf.js';
 export { allowFormAction, allowImage, nonceOf, requestIdOf, securityHeaders } from './headers.js';
+export { requireStorable } from './json-text.js';
+export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';
 export { requestLog } from './request-log.js';

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type Router from '@koa/router';
+import type { Middleware } from 'koa';
+import type { Identity } from '../identity/index.js';
+import type { Health } from '../platform/health/index.js';
+import { root } from '../platform/installation.js';
+import type { Logger } from '../platform/log/index.js';
+import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
+import { createHealthEndpoint } from './health-endpoint.js';
+
+/** Everything below these is the API's. */
+const PREFIXES = ['/auth', '/v2', '/api'];
+
+export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> & {
+  identity: Identity;
+  health: Health;
+  issuerUrl: string;
+  log: Logger;
+};
+
+export type Api = {
+  /** answers what lies below the API's paths */
+  edge: Middleware;
+  /** the OpenAPI document */
+  documents: Router;
+};
+
+/** The JSON API for an installation's own applications. */
+export function createApi(deps: ApiDeps): Api {
+  const { identity } = deps;
+  const endpoints: Endpoint[] = [createHealthEndpoint(deps)];
+  return {
+    edge: createApiEdge({
+      ...deps,
+      endpoints,
+      prefixes: PREFIXES,
+      findAccount: identity.accounts.find,
+      permissionsOf: identity.roles.permissionsOf,
+    }),
+    documents: createOpenApiRoutes({ endpoints, info: { title: 'Latchkey', version: versionOfThis(), serverUrl: deps.issuerUrl } }),
+  };
+}
+
+const versionOfThis = () => (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
