@@ -96,6 +96,12 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
     on: 'auth_time is always in its ID tokens',
     off: 'auth_time only where it is asked for',
   },
+  {
+    member: 'require_pushed_authorization_requests',
+    name: 'require-pushed-authorization-requests',
+    on: 'its authorization requests must come through /par (RFC 9126)',
+    off: 'authorization requests may come in the address',
+  },
 ];
 
 const number = wholeNumber({ min: 0, max: 9_999_999_999, what: 'a whole number' });

@@ -20,6 +20,7 @@ import { tellingUnavailable } from './unavailable.js';
 /** Where everything lives (requirements: routes that every tool can rely on). */
 export const routes = {
   authorization: '/authorize',
+  pushed_authorization_request: '/par',
   token: '/token',
   userinfo: '/userinfo',
   introspection: '/introspect',
@@ -122,8 +123,8 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     features: {
       devInteractions: { enabled: false },
       // On by default in the library; off until they are built and tested here, since discovery would promise them.
-      pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true },
       userinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },

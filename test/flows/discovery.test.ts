@@ -38,6 +38,7 @@ describe('discovery', () => {
       'introspection_endpoint',
       'issuer',
       'jwks_uri',
+      'pushed_authorization_request_endpoint',
       'request_uri_parameter_supported',
       'response_modes_supported',
       'response_types_supported',

@@ -20,7 +20,18 @@ function createRandom(seed: number) {
 }
 
 const PATHS = [
-  ...['/authorize', '/token', '/userinfo', '/introspect', '/revoke', '/logout', '/logout/confirm', '/logout/success', '/account/profile'],
+  ...[
+    '/authorize',
+    '/par',
+    '/token',
+    '/userinfo',
+    '/introspect',
+    '/revoke',
+    '/logout',
+    '/logout/confirm',
+    '/logout/success',
+    '/account/profile',
+  ],
   ...['/register', '/register/resend', '/register/verify', '/forgot', '/reset', '/password/strength', '/account', '/account/password'],
   ...['/account/sessions', '/account/applications', '/interaction/UID', '/interaction/UID/login', '/interaction/UID/consent', '/'],
   ...['/interaction/UID/switch', '/interaction/UID/cancel', '/authorize/UID', '/dev/mailbox', '/dev/mailbox/UID', '/account/sign-out'],

@@ -41,9 +41,14 @@ function authenticationOf(client: DeclaredClient): oidc.ClientAuth {
     : oidc.ClientSecretBasic(client.client_secret);
 }
 
-export async function createRelyingParty(server: { url: string }, name: ClientName): Promise<RelyingParty> {
-  const client: DeclaredClient = clients[name];
-  const config = await oidc.discovery(new URL(server.url), client.client_id, undefined, authenticationOf(client), {
+/** @param name a declared client, or the metadata of another one that is registered */
+export async function createRelyingParty(
+  server: { url: string },
+  name: ClientName | DeclaredClient,
+  authentication?: oidc.ClientAuth,
+): Promise<RelyingParty> {
+  const client: DeclaredClient = typeof name === 'string' ? clients[name] : name;
+  const config = await oidc.discovery(new URL(server.url), client.client_id, undefined, authentication ?? authenticationOf(client), {
     execute: [oidc.allowInsecureRequests],
   });
   const redirectUri = String((client.redirect_uris as string[])[0]);

@@ -41,7 +41,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'request_object_encryption_enc',
   'request_object_signing_alg',
   'request_uris',
-  'require_pushed_authorization_requests',
   'require_signed_request_object',
   'sector_identifier_uri',
   'tls_client_auth_san_dns',
