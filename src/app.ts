@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { createApi, createJwksRoutes, createProbeRoutes } from './api/index.js';
 import { MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
-import { buildConfiguration, isProviderPath, routes } from './oidc/configuration.js';
+import { buildConfiguration, isProviderPath, providerRouteOf, routes } from './oidc/configuration.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -22,7 +22,16 @@ import { createRecoveryPages } from './pages/recovery/index.js';
 import { createRegistrationPages } from './pages/registration/index.js';
 import { createStartPages } from './pages/start/index.js';
 import { createHealth, type Health } from './platform/health/index.js';
-import { cookieNames, createAdmission, createCsrf, readForm, requestLog, securityHeaders, serveAssets } from './platform/http/index.js';
+import {
+  cookieNames,
+  createAdmission,
+  createCsrf,
+  readForm,
+  requestLog,
+  requestMetrics,
+  securityHeaders,
+  serveAssets,
+} from './platform/http/index.js';
 import type { Services } from './services.js';
 
 export type App = {
@@ -70,6 +79,7 @@ export function createApp(services: Services): App {
     extensions: createProviderExtensions({
       audit: services.audit,
       log,
+      metrics: services.metrics,
       forward: providerPages.forward,
       jwtAccessTokens: services.jwtAccessTokens,
       isPreviousSecret: services.clients.isPreviousSecret,
@@ -101,6 +111,7 @@ export function createApp(services: Services): App {
   const koa = new Koa({ keys: config.cookieSecrets, proxy: true });
   koa.on('error', (error) => log.error({ err: error }, 'a response failed'));
   koa.use(securityHeaders({ https: names.secure }));
+  koa.use(requestMetrics(services.metrics, providerRouteOf));
   koa.use(requestLog(log));
   koa.use(createErrorEdge({ pages, log }));
   koa.use(serveAssets(services.renderer.assets));

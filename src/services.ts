@@ -10,38 +10,31 @@ import {
   type Identity,
   type Links,
 } from './identity/index.js';
-import {
-  createAdapterFactory,
-  createInteractionStates,
-  createRefreshUses,
-  type InteractionStates,
-  type RefreshUses,
-} from './oidc/adapter/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
 import { declaredResources, registerClients } from './oidc/declarations/index.js';
 import { createFirstPartyTokenCheck, type FirstPartyTokenCheck, firstPartyResource } from './oidc/first-party/index.js';
 import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
 import { addHousekeeping } from './oidc/housekeeping/index.js';
 import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
-import { createRequestContexts, type RequestContexts } from './oidc/request-context.js';
+import { createProviderStore, type ProviderStore } from './oidc/provider-store.js';
 import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-access.js';
 import { createResources, type Resources } from './oidc/resources/index.js';
 import { createSessions, type Sessions } from './oidc/sessions/index.js';
 import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
-import { createTokenReuseReport } from './oidc/token-reuse.js';
 import { type Audit, createAudit } from './platform/audit/index.js';
 import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
+import { now } from './platform/clock.js';
 import { openSecretStore } from './platform/crypto/index.js';
 import { type Database, type DatabaseTrouble, migrate, openDatabase } from './platform/db/index.js';
 import { root } from './platform/installation.js';
 import { createJobRunner } from './platform/jobs/index.js';
-import { createRateLimiter, type RateLimiter } from './platform/limits/index.js';
+import { countClosedLocks, createRateLimiter, type RateLimiter } from './platform/limits/index.js';
 import type { Logger } from './platform/log/index.js';
 import { createMailer } from './platform/mail/index.js';
-import { createMetrics, type Metrics } from './platform/metrics/index.js';
+import { countSignIns, createMetrics, type Metrics } from './platform/metrics/index.js';
 import { createRenderer, type Renderer } from './render/index.js';
 
-export type Services = {
+export type Services = ProviderStore & {
   config: Config;
   log: Logger;
   db: Database;
@@ -58,11 +51,7 @@ export type Services = {
   sessions: Sessions;
   grants: Grants;
   consents: Consents;
-  adapter: ReturnType<typeof createAdapterFactory>;
-  refreshUses: RefreshUses;
-  interactionStates: InteractionStates;
   jwtAccessTokens: JwtAccessTokens;
-  requests: RequestContexts;
   /** what an access token is worth at our own APIs */
   authenticateFirstParty: FirstPartyTokenCheck;
   /** An account that may act: it exists and is not disabled. */
@@ -101,15 +90,17 @@ export async function createServices(
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const migrated = await migrate({ url: config.databaseUrl, directory: path.join(root, 'prisma') });
   if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
+  const metrics = createMetrics();
   const db = await openDatabase({
     url: config.databaseUrl,
+    onStatement: metrics.statementFinished,
     outage: {
       began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
       ended: (trouble) => log.info({ trouble }, 'the database is back'),
     },
   });
   try {
-    return await buildServices(config, { db, log, commandLine, mailer });
+    return await buildServices(config, { db, metrics, log, commandLine, mailer });
   } catch (error) {
     await db.close();
     throw error;
@@ -118,12 +109,17 @@ export async function createServices(
 
 async function buildServices(
   config: Config,
-  { db, log, commandLine, mailer: ownMailer }: { db: Database; log: Logger; commandLine: boolean; mailer: Services['mailer'] | undefined },
+  {
+    db,
+    metrics,
+    log,
+    commandLine,
+    mailer: ownMailer,
+  }: { db: Database; metrics: Metrics; log: Logger; commandLine: boolean; mailer: Services['mailer'] | undefined },
 ): Promise<Services> {
   const secrets = await openSecretStore(db, config.keyEncryptionKey);
   const { sealer } = secrets;
-  const audit = createAudit({ db, log });
-  const metrics = createMetrics();
+  const audit = createAudit({ db, log, onEvent: countSignIns(metrics) });
   const changes = createChangeFeed({ db, log });
   const limits = createRateLimiter({ db, hmacPepper: secrets.hmacPepper });
   const renderer = createRenderer({
@@ -185,10 +181,14 @@ async function buildServices(
   await signingKeys.open();
   const firstAdministrator =
     config.env === 'development' && !commandLine ? await createFirstAdministrator(identity, config.firstAdminEmail) : undefined;
-  const requests = createRequestContexts();
+  metrics.gaugesFrom({
+    sessionsActive: sessions.countActive,
+    accountsLocked: () => countClosedLocks(db),
+    signingKeyAgeSeconds: () => secondsSince(signingKeys.current().active[0]?.since),
+    passwordHashQueueDepth: identity.passwords.queueDepth,
+  });
   const jobs = createJobRunner({ log });
   addHousekeeping(jobs, { config, db, signingKeys, metrics, log });
-  const refreshUses = createRefreshUses();
   const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
   const findClient = async (clientId: string) => {
     const client = await clients.find(clientId);
@@ -212,35 +212,12 @@ async function buildServices(
     sessions,
     grants,
     consents,
-    requests,
-    interactionStates: createInteractionStates({ db }),
+    ...createProviderStore({
+      ...{ config, db, secrets, clients, audit, metrics, log },
+      notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
+    }),
     jwtAccessTokens,
     authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
-    adapter: createAdapterFactory({
-      db,
-      secrets,
-      clients: { find: (id) => clients.findProviderMetadata(id) },
-      requestContext: requests.current,
-      onUnreadable: (place) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key'),
-      interactionTtlSeconds: config.interactionTtlSeconds,
-      onReplay: ({ kind, grantId, accountId, clientId }) => {
-        const ip = requests.current()?.ip;
-        const detail = { grant_id: grantId, kind };
-        void audit.record({ type: 'code.replayed', outcome: 'failure', subjectId: accountId, clientId, ip, detail });
-      },
-      refreshUses,
-      refreshReuseWindowSeconds: config.refreshReuseWindowSeconds,
-      onRefreshTokenReuse: createTokenReuseReport({
-        audit,
-        metrics,
-        log,
-        currentIp: () => requests.current()?.ip,
-        notify: config.notifyTokenReuse
-          ? { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) }
-          : undefined,
-      }),
-    }),
-    refreshUses,
     async findActiveAccount(accountId) {
       const account = await identity.accounts.find(accountId);
       return account?.status === 'active' ? account : null;
@@ -277,3 +254,5 @@ const linksOf = (issuerUrl: string): Links => ({
   account: `${issuerUrl}/account`,
   sessions: `${issuerUrl}/account/sessions`,
 });
+
+const secondsSince = (date: Date | undefined) => date && (now() - date.getTime()) / 1000;

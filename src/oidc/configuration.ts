@@ -40,6 +40,10 @@ const exactPaths = new Set<string>([
 /** True for the paths that oidc-provider answers; all others are ours. */
 export const isProviderPath = (path: string): boolean => exactPaths.has(path) || path.startsWith(`${routes.authorization}/`);
 
+/** The name under which requests to a path of oidc-provider are counted; undefined for all others. */
+export const providerRouteOf = (path: string): string | undefined =>
+  exactPaths.has(path) ? path : path.startsWith(`${routes.authorization}/`) ? `${routes.authorization}/:uid` : undefined;
+
 /** Profiles whose refresh tokens outlive the browser session without asking for `offline_access`. */
 const OUTLIVES_SESSION = new Set(['native', 'mcp']);
 

@@ -9,12 +9,14 @@ import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.j
 import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
+import { countTokens, type TokenMetrics } from './token-metrics.js';
 import { tokenPolicy } from './token-policy.js';
 import { answerUnavailable } from './unavailable.js';
 
 export type ExtensionDeps = {
   audit: Audit;
   log: Logger;
+  metrics: TokenMetrics;
   forward: ForwardPage;
   refreshUses: RefreshUses;
   jwtAccessTokens: JwtAccessTokens;
@@ -62,7 +64,7 @@ const acceptPreviousSecrets =
 
 /** What the library reports becomes audit events; its failures go to the log. */
 const reportEvents =
-  ({ audit, log }: ExtensionDeps): ProviderExtension =>
+  ({ audit, log, metrics }: ExtensionDeps): ProviderExtension =>
   (provider: Provider) => {
     // Connections that break off reach Koa, which would print them past the log; the published types leave Koa's own event out.
     (provider as unknown as EventEmitter).on('error', (error: Error) => log.warn({ err: error }, 'a response failed'));
@@ -76,7 +78,9 @@ const reportEvents =
         ip: ctx.ip,
       });
     });
+    provider.on('grant.success', (ctx) => countTokens(ctx, metrics));
     provider.on('grant.error', (ctx, error) => {
+      if (ctx.oidc.params?.grant_type === 'refresh_token') metrics.refreshFinished('refused');
       void audit.record({
         type: 'token.refused',
         outcome: 'failure',

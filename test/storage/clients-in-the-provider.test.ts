@@ -8,6 +8,7 @@ import { createProviderExtensions } from '../../src/oidc/extensions.js';
 import { createSigningKeys } from '../../src/oidc/signing-keys/index.js';
 import { createSealer } from '../../src/platform/crypto/index.js';
 import { createLogger } from '../../src/platform/log/index.js';
+import { createMetrics } from '../../src/platform/metrics/index.js';
 import { openRegistry, type TestRegistry } from '../support/clients.js';
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
 
@@ -74,6 +75,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       jwtAccessTokens,
       isPreviousSecret: clients.isPreviousSecret,
       firstPartyGrant: { extension() {} },
+      metrics: createMetrics(),
       refreshUses: createRefreshUses(),
     });
     for (const extend of extensions) extend(provider);

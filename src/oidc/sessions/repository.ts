@@ -51,6 +51,12 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     list(accountId: string): Promise<StoredSession[]> {
       return client.session.findMany({ where: { accountId, ...living() }, select, orderBy: { lastSeenAt: 'desc' } });
     },
+    /** Living sessions of everybody that somebody is signed in to. */
+    async countActive(): Promise<number> {
+      const [row] = await client.$queryRaw<{ sessions: number | bigint }[]>`SELECT COUNT(*) AS sessions FROM sessions
+        WHERE expires_at > ${nowDate()} AND revoked_at IS NULL AND account_id IS NOT NULL`;
+      return Number(row?.sessions ?? 0);
+    },
     /** Sign-ins of an account at a client that people sign in to without a browser. */
     async listSignIns(accountId: string, clientId: string): Promise<StoredSignIn[]> {
       const rows = await client.$queryRaw<

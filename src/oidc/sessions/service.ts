@@ -19,6 +19,8 @@ export type SessionSummary = {
 };
 
 export type Sessions = {
+  /** Browser sessions of everybody that somebody is signed in to: a count over an index, for monitoring. */
+  countActive(): Promise<number>;
   /** Living sign-ins of an account, last used first. */
   list(accountId: string): Promise<SessionSummary[]>;
   /**
@@ -47,6 +49,7 @@ export function createSessionService({ repository, codec }: { repository: Sessio
   }
 
   return {
+    countActive: repository.countActive,
     async list(accountId) {
       if (!isKey(accountId)) return [];
       const [sessions, signIns] = await Promise.all([repository.list(accountId), repository.listSignIns(accountId, FIRST_PARTY_CLIENT_ID)]);

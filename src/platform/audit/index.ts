@@ -33,16 +33,19 @@ export type Audit = {
 export type AuditDeps = {
   db: Database;
   log: { error(fields: object, message: string): void };
+  /** hears of each event beside the table, for counting; must not throw */
+  onEvent?: (event: AuditEvent) => void;
   /** the id of the request in progress, if there is one */
   requestId?: () => string | undefined;
 };
 
 const MAX_DETAIL_CHARS = 300;
 
-export function createAudit({ db, log, requestId }: AuditDeps): Audit {
+export function createAudit({ db, log, onEvent, requestId }: AuditDeps): Audit {
   const events = createAuditRepository(db);
   return {
     async record(event) {
+      onEvent?.(event);
       try {
         const { detail, ...columns } = event;
         await events.insert({

@@ -73,21 +73,25 @@ export async function openDatabase({
   url,
   poolSize = 10,
   outage,
+  onStatement,
 }: {
   url: string;
   poolSize?: number;
   outage?: OutageListener;
+  /** hears how many seconds each statement took */
+  onStatement?: (seconds: number) => void;
 }): Promise<Database> {
   const provider = databaseProviderOf(url);
   const vitals = createVitals({ outage, write: (text) => tryToWrite(client, text) });
+  const watcher = onStatement ? { ...vitals, took: onStatement } : vitals;
   const client =
     provider === 'sqlite'
-      ? new SqliteClient({ adapter: watchStatements(new PrismaLibSql({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), vitals) })
+      ? new SqliteClient({ adapter: watchStatements(new PrismaLibSql({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher) })
       : // The two generated clients differ in filters only that this code cannot express, since it is typed against the SQLite one.
         (new PostgresqlClient({
           adapter: watchStatements(
             new PrismaPg({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
-            vitals,
+            watcher,
           ),
         }) as unknown as SqliteClient);
   // WAL lets readers read while one writes; the mode is kept in the file.

@@ -6,6 +6,8 @@ export type StatementWatcher = {
   failed(trouble: DatabaseTrouble, error: unknown): void;
   /** Called after every statement that went through, so it must cost nothing. */
   succeeded(): void;
+  /** How long a statement took, from asking the driver to its answer. */
+  took?(seconds: number): void;
 };
 
 /**
@@ -16,9 +18,11 @@ export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory
   const watched =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
+      const startedAt = performance.now();
       try {
         const result = await call(...args);
         watcher.succeeded();
+        watcher.took?.((performance.now() - startedAt) / 1000);
         return result;
       } catch (error) {
         const trouble = troubleOf(error);

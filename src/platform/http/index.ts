@@ -1,6 +1,6 @@
 /**
  * Owns: what every request meets before and around a route: admission by origin, request id, security headers, form bodies, CSRF,
- * cookie names, static files, problem details, the request log. Does not own: pages, error texts, OAuth.
+ * cookie names, static files, problem details, the request log and its measures. Does not own: pages, error texts, OAuth.
  */
 export { type Admission, createAdmission } from './admission.js';
 export { type StaticAsset, serveAssets } from './assets.js';
@@ -11,3 +11,4 @@ export { allowFormAction, allowImage, nonceOf, requestIdOf, securityHeaders } fr
 export { requireStorable } from './json-text.js';
 export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';
 export { requestLog } from './request-log.js';
+export { requestMetrics } from './request-metrics.js';

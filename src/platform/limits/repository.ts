@@ -1,3 +1,4 @@
+import { nowDate } from '../clock.js';
 import type { Database } from '../db/index.js';
 
 export type CounterRow = { key: string; count: number; level: number; lockedUntil: Date | null; expiresAt: Date };
@@ -21,6 +22,13 @@ const toRow = (row: RawRow): CounterRow => ({
 
 /** Times a lock lasts, by how often it has closed in a row: once, twice, more. */
 export type LockTimes = { first: Date; second: Date; further: Date };
+
+/** How many locks are closed at this moment, over all processes. */
+export async function countClosedLocks(db: Database): Promise<number> {
+  const [row] = await db.client.$queryRaw<{ locks: number | bigint }[]>`
+    SELECT COUNT(*) AS locks FROM limit_counters WHERE locked_until > ${nowDate()}`;
+  return Number(row?.locks ?? 0);
+}
 
 export type LimitRepository = ReturnType<typeof createLimitRepository>;
 

@@ -279,6 +279,9 @@ CREATE INDEX "one_time_tokens_expires_at_idx" ON "one_time_tokens"("expires_at")
 CREATE INDEX "limit_counters_expires_at_idx" ON "limit_counters"("expires_at");
 
 -- CreateIndex
+CREATE INDEX "limit_counters_locked_until_idx" ON "limit_counters"("locked_until");
+
+-- CreateIndex
 CREATE INDEX "audit_events_occurred_at_idx" ON "audit_events"("occurred_at");
 
 -- CreateIndex

@@ -1,0 +1,65 @@
+import type { Config } from '../config/index.js';
+import type { Audit } from '../platform/audit/index.js';
+import type { SecretStore } from '../platform/crypto/index.js';
+import type { Database } from '../platform/db/index.js';
+import type { Logger } from '../platform/log/index.js';
+import type { Metrics } from '../platform/metrics/index.js';
+import {
+  createAdapterFactory,
+  createInteractionStates,
+  createRefreshUses,
+  type InteractionStates,
+  type RefreshUses,
+} from './adapter/index.js';
+import type { Clients } from './clients/index.js';
+import { createRequestContexts, type RequestContexts } from './request-context.js';
+import { createTokenReuseReport, type TokenReuseDeps } from './token-reuse.js';
+
+/** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
+export type ProviderStore = {
+  adapter: ReturnType<typeof createAdapterFactory>;
+  requests: RequestContexts;
+  refreshUses: RefreshUses;
+  interactionStates: InteractionStates;
+};
+
+export type ProviderStoreDeps = {
+  config: Pick<Config, 'interactionTtlSeconds' | 'refreshReuseWindowSeconds' | 'notifyTokenReuse'>;
+  db: Database;
+  secrets: Pick<SecretStore, 'sealer' | 'hmacPepper'>;
+  clients: Pick<Clients, 'findProviderMetadata'>;
+  audit: Audit;
+  metrics: Pick<Metrics, 'tokenReuseDetected'>;
+  log: Logger;
+  /** how owners are told that a refresh token of theirs was used twice, where they are */
+  notify: NonNullable<TokenReuseDeps['notify']>;
+};
+
+/** Puts the adapter together with what it reports to. */
+export function createProviderStore({ config, db, secrets, clients, audit, metrics, log, notify }: ProviderStoreDeps): ProviderStore {
+  const requests = createRequestContexts();
+  const refreshUses = createRefreshUses();
+  const adapter = createAdapterFactory({
+    db,
+    secrets,
+    clients: { find: (id) => clients.findProviderMetadata(id) },
+    requestContext: requests.current,
+    onUnreadable: (place) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key'),
+    interactionTtlSeconds: config.interactionTtlSeconds,
+    onReplay: ({ kind, grantId, accountId, clientId }) => {
+      const ip = requests.current()?.ip;
+      const detail = { grant_id: grantId, kind };
+      void audit.record({ type: 'code.replayed', outcome: 'failure', subjectId: accountId, clientId, ip, detail });
+    },
+    refreshUses,
+    refreshReuseWindowSeconds: config.refreshReuseWindowSeconds,
+    onRefreshTokenReuse: createTokenReuseReport({
+      audit,
+      metrics,
+      log,
+      currentIp: () => requests.current()?.ip,
+      notify: config.notifyTokenReuse ? notify : undefined,
+    }),
+  });
+  return { adapter, requests, refreshUses, interactionStates: createInteractionStates({ db }) };
+}
