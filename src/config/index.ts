@@ -22,6 +22,7 @@ type Optional =
   | 'brandLogo'
   | 'firstPartyOrigins'
   | 'metricsPort'
+  | 'breachedPasswordsUrl'
   | 'logFormat';
 
 /** The settings, parsed and complete. */
@@ -33,7 +34,11 @@ export type Config = Omit<Parsed, Optional> & {
   logFormat: 'pretty' | 'json';
   /** How many passwords are hashed at a time. */
   hashConcurrency: number;
-} & { [K in 'trustProxy' | 'smtpUrl' | 'clientsFile' | 'resourcesFile' | 'brandLogo' | 'metricsPort']: Parsed[K] | undefined };
+} & {
+  [K in 'trustProxy' | 'smtpUrl' | 'clientsFile' | 'resourcesFile' | 'brandLogo' | 'metricsPort' | 'breachedPasswordsUrl']:
+    | Parsed[K]
+    | undefined;
+};
 
 /** All faults of a configuration, each with its mend. */
 export class ConfigurationError extends Error {
@@ -152,11 +157,22 @@ function readText(environment: Environment, definition: Setting<unknown>, faults
   }
 }
 
+function developmentFaults(config: Parsed, environment: Environment): Fault[] {
+  return [...exposureFaults(config, environment), ...rangeFaults(config)];
+}
+
+/** Another machine is asked over https only, so that nobody on the way learns what is asked. */
+function rangeFaults({ breachedPasswordsUrl: url }: Parsed): Fault[] {
+  if (!url?.startsWith('http:') || isLoopback(new URL(url).hostname)) return [];
+  const { name } = settings.breachedPasswordsUrl;
+  return [{ name, text: `${name} must be https, such as https://api.pwnedpasswords.com/range/` }];
+}
+
 /**
  * Development is the default, for a machine of one's own. It shows everybody every mail, so an installation that other machines reach is never in
  * it by a forgotten setting.
  */
-function developmentFaults({ issuerUrl, smtpUrl }: Parsed, environment: Environment): Fault[] {
+function exposureFaults({ issuerUrl, smtpUrl }: Parsed, environment: Environment): Fault[] {
   if (environment[settings.env.name] || !issuerUrl || !URL.canParse(issuerUrl) || isLoopback(new URL(issuerUrl).hostname)) return [];
   const shows = smtpUrl ? '' : ', where everybody who comes reads all mails, password resets too';
   const text = `${settings.env.name} must be set for an ISSUER_URL that other machines reach: production, or development${shows}`;
@@ -179,6 +195,11 @@ function productionFaults(config: Parsed): Fault[] {
       'SMTP_URL',
       !config.smtpUrl,
       '(or SMTP_URL_FILE) must be set in production: without it nobody can verify an address or reset a password',
+    ],
+    [
+      'BREACHED_PASSWORDS_URL',
+      config.breachedPasswordsUrl?.startsWith('http:') ?? false,
+      'must be https in production, such as https://api.pwnedpasswords.com/range/',
     ],
     ['DEMO', config.demo, 'must not be on in production: its client secret is public'],
   ];

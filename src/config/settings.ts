@@ -213,6 +213,15 @@ export const settings = {
     schema: value.integer(0, 4),
     fallback: '2',
   }),
+  breachedPasswordsUrl: setting({
+    name: 'BREACHED_PASSWORDS_URL',
+    group: 'Passwords and limits',
+    meaning:
+      'where new passwords are looked up among leaked ones: base URL of a range query (`https://api.pwnedpasswords.com/range/`), which is told ' +
+      'five digits of a hash; https outside development',
+    schema: value.rangeUrl,
+    fallbackNote: 'none: nobody is asked',
+  }),
   lockoutFailures: setting({
     name: 'LOCKOUT_FAILURES',
     group: 'Passwords and limits',

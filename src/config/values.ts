@@ -33,6 +33,13 @@ export const httpUrl = z.string().transform((value, context) => {
   return url.origin;
 });
 
+export const rangeUrl = z
+  .string()
+  .refine(
+    (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '') && !/[?#@]/.test(value),
+    'must be an http or https URL without query, fragment or credentials, such as https://api.pwnedpasswords.com/range/',
+  );
+
 export const databaseUrl = z
   .string()
   .regex(/^(file:.+|postgres(ql)?:\/\/.+)$/, 'must start with file: (SQLite) or postgresql:// (PostgreSQL)')

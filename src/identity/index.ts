@@ -12,7 +12,7 @@ import type { Links } from './links.js';
 import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, type Login } from './login/index.js';
 import { createOneTimeTokens } from './one-time-tokens/index.js';
 import { createPasswordChange, type PasswordChange } from './password-change/index.js';
-import { createPasswords, type Passwords, type PasswordsDeps } from './passwords/index.js';
+import { createBreachedPasswords, createPasswords, type Passwords, type PasswordsDeps } from './passwords/index.js';
 import { createRecovery, type Recovery } from './recovery/index.js';
 import { createRegistrationParts, type Registration } from './registration/index.js';
 import { createRoles, type Roles } from './roles/index.js';
@@ -42,6 +42,8 @@ export type IdentitySettings = {
   hashQueue: number;
   /** zxcvbn, 0 to 4 */
   passwordMinScore: number;
+  /** base URL of a range query for leaked passwords; default: none is asked */
+  breachedPasswordsUrl?: string | undefined;
   /** a failed sign-in is not answered sooner */
   loginFailureFloorMs: number;
   /** failures within 15 minutes that lock an account for unknown devices, 2 or more */
@@ -68,7 +70,7 @@ export type IdentityDeps = {
   links: Links;
   log: { warn(fields: object, message: string): void };
   settings: IdentitySettings;
-  /** hashes of other systems that are verified and upgraded */
+  /** hashes beside argon2, bcrypt, PBKDF2 and scrypt that are verified and upgraded */
   passwordSchemes?: PasswordsDeps['schemes'];
 };
 
@@ -115,6 +117,8 @@ export function createIdentity(deps: IdentityDeps): Identity {
     minScore: settings.passwordMinScore,
     brandName: settings.brandName,
     schemes: deps.passwordSchemes,
+    breached: settings.breachedPasswordsUrl ? createBreachedPasswords({ url: settings.breachedPasswordsUrl, log }) : undefined,
+    log,
   });
   const roles = createRoles({ db, audit });
   const accounts = createAccounts({ db, audit, sessions, admins: roles });

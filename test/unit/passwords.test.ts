@@ -72,6 +72,7 @@ describe('a password hash', () => {
       recognises: (hash: string) => hash.startsWith('$other$'),
       verify: async (hash: string, password: string) => hash === `$other$${password}`,
       needsRehash: () => true,
+      inspect: () => null,
     };
     const passwords = createPasswords({ ...cheap, schemes: [scheme] });
     expect(await passwords.verify('$other$correct horse', 'correct horse')).toEqual({ ok: true, needsRehash: true });

@@ -41,7 +41,7 @@ export type Login = {
 
 export type LoginDeps = {
   accounts: ReturnType<typeof createAccountRepository>;
-  passwords: Pick<Passwords, 'verify' | 'hash'>;
+  passwords: Pick<Passwords, 'verify' | 'hash' | 'failureFloorMs'>;
   guard: AttemptGuard;
   devices: DeviceTokens;
   /** the password hash of a registration in this browser that waits for its confirmation */
@@ -155,7 +155,11 @@ export function createLogin(deps: LoginDeps): Login {
   }
 
   return {
-    withPassword: (request) => withFailureFloor({ floorMs: settings.failureFloorMs, codes: heldCodes }, () => withPassword(request)),
+    withPassword(request) {
+      // No failure is told sooner than one at an imported hash could be.
+      const floorMs = Math.max(settings.failureFloorMs, passwords.failureFloorMs(request.password));
+      return withFailureFloor({ floorMs, codes: heldCodes }, () => withPassword(request));
+    },
   };
 }
 

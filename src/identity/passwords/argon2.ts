@@ -13,7 +13,14 @@ const MAX_MEMORY_KIB = 4 * 1024 * 1024;
 const MAX_PASSES = 100;
 const MAX_LANES = 64;
 
-const PHC = /^\$argon2(id|i|d)\$(?:v=(\d{1,3})\$)?m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{16,})$/;
+/** What an imported hash may cost, memory times passes: a core takes most of a second for it. */
+const MAX_IMPORTED_MEMORY_KIB = 256 * 1024;
+const MAX_IMPORTED_WORK = 1024 * 1024;
+const MAX_IMPORTED_LANES = 16;
+
+/** Django writes `argon2` before the PHC string. */
+const PHC =
+  /^(?:argon2)?\$argon2(id|i|d)\$(?:v=(\d{1,3})\$)?m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{16,})$/;
 
 /** A hash that no password has, with the given cost: verifying it is the work of verifying a real one. */
 export function buildDummyHash({ memoryKib, passes, lanes }: HashCost): string {
@@ -43,7 +50,7 @@ export function createArgon2Scheme(cost: HashCost): PasswordScheme {
       const [, , , memoryKib, passes, lanes] = PHC.exec(hash) ?? [];
       return memoryKib !== undefined && +memoryKib <= MAX_MEMORY_KIB && Number(passes) <= MAX_PASSES && Number(lanes) <= MAX_LANES;
     },
-    verify: (hash, password) => argon2.verify(hash, password),
+    verify: (hash, password) => argon2.verify(hash.slice(hash.indexOf('$')), password),
     needsRehash(hash) {
       const [, type, version, memoryKib, passes, lanes, , digest] = PHC.exec(hash) ?? [];
       return (
@@ -54,6 +61,16 @@ export function createArgon2Scheme(cost: HashCost): PasswordScheme {
         Number(lanes) !== cost.lanes ||
         Buffer.from(digest ?? '', 'base64').length < HASH_BYTES
       );
+    },
+    inspect(hash) {
+      const [, type, , memory, passes, lanes] = PHC.exec(hash) ?? [];
+      if (type === undefined) return null;
+      const memoryKib = Number(memory);
+      return {
+        description: `argon2${type}, ${memoryKib} KiB, ${passes} passes, ${lanes} lanes`,
+        tooDear:
+          memoryKib > MAX_IMPORTED_MEMORY_KIB || memoryKib * Number(passes) > MAX_IMPORTED_WORK || Number(lanes) > MAX_IMPORTED_LANES,
+      };
     },
   };
 }

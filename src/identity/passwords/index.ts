@@ -3,36 +3,45 @@
  * Does not own: whose password it is (accounts), what a wrong one leads to (login).
  */
 import os from 'node:os';
-import { buildDummyHash, createArgon2Scheme, type HashCost, hashWithArgon2id } from './argon2.js';
+import { type HashCost, hashWithArgon2id } from './argon2.js';
+import type { BreachedPasswords } from './breached.js';
 import { passwordRefused } from './errors.js';
 import { createHashQueue } from './queue.js';
-import type { PasswordScheme } from './schemes.js';
+import type { InspectedHash, PasswordScheme } from './schemes.js';
 import { createStrengthEstimator, type PasswordAssessment } from './strength.js';
+import { createVerifier, MAX_INPUT_UNITS, normalizePassword } from './verifier.js';
 
 export type { HashCost } from './argon2.js';
-export type { PasswordScheme } from './schemes.js';
+export { type BreachedPasswords, createBreachedPasswords } from './breached.js';
+export type { InspectedHash, PasswordScheme } from './schemes.js';
 export type { PasswordAssessment } from './strength.js';
 
 /** Characters (Unicode code points after NFC), so that a person may count them. */
 export const MIN_PASSWORD_CHARS = 8;
 export const MAX_PASSWORD_CHARS = 128;
-/** No password is this long in UTF-16 units before normalization; longer input is not even looked at. */
-const MAX_INPUT_UNITS = 1024;
 
 export type Passwords = {
   /** argon2id PHC string. @throws AppError `passwords.busy` (503, Retry-After) */
   hash(password: string): Promise<string>;
   /**
-   * Verifies, with the work of one hash whatever `hash` is: null (no such account), unreadable, or right.
+   * Verifies, with the work of one hash whatever `hash` is: null (no such account), unreadable, or right. A hash of another system or of other
+   * costs takes its own time besides; see `failureFloorMs`. `needsRehash` is for `hash` to make it anew.
    * @throws AppError `passwords.busy` (503, Retry-After)
    */
   verify(hash: string | null, password: string): Promise<{ ok: boolean; needsRehash: boolean }>;
+  /**
+   * How long, in milliseconds, this password is seen to take at the dearest imported hash met so far: a failure that is answered sooner could be
+   * told from one at such an account. 0 when there was none.
+   */
+  failureFloorMs(password: string): number;
+  /** What a hash from elsewhere is, for whoever imports it; null: nothing that could be verified. */
+  inspectHash(hash: string): InspectedHash | null;
   /**
    * Judges a new password, for advice. @param inputs what an attacker who knows the person tries first: e-mail, names, username
    * @throws AppError `passwords.busy` (503, Retry-After)
    */
   assess(password: string, inputs: readonly string[]): Promise<PasswordAssessment>;
-  /** @throws AppError `passwords.too_short`, `.too_long`, `.too_common`, `.too_weak` (422), `passwords.busy` (503, Retry-After) */
+  /** @throws AppError `passwords.too_short`, `.too_long`, `.too_common`, `.too_weak`, `.breached` (422), `passwords.busy` (503, Retry-After) */
   requireAcceptable(password: string, inputs: readonly string[]): Promise<void>;
   /** Characters a new password has at least. */
   minLength: number;
@@ -50,16 +59,18 @@ export type PasswordsDeps = {
   minScore: number;
   /** this installation's name, which is no password */
   brandName: string;
-  /** hashes of other systems that are still verified */
+  /** hashes that are verified beside argon2, bcrypt, PBKDF2 and scrypt */
   schemes?: readonly PasswordScheme[] | undefined;
+  /** where leaked passwords are looked up; default: nowhere */
+  breached?: BreachedPasswords | undefined;
+  log?: { warn(fields: object, message: string): void } | undefined;
 };
 
-export function createPasswords({ cost, concurrency, maxWaiting, minScore, brandName, schemes = [] }: PasswordsDeps): Passwords {
+export function createPasswords(deps: PasswordsDeps): Passwords {
+  const { cost, concurrency, maxWaiting, minScore, brandName, schemes = [], breached, log = { warn: () => undefined } } = deps;
   const cores = os.availableParallelism();
   const queue = createHashQueue({ concurrency: Math.min(concurrency ?? cores, cores), maxWaiting });
-  const dummyHash = buildDummyHash(cost);
-  const known: readonly PasswordScheme[] = [createArgon2Scheme(cost), ...schemes];
-  const dummyScheme = known[0] as PasswordScheme;
+  const verifier = createVerifier({ cost, queue, schemes, log });
   const estimate = createStrengthEstimator();
 
   async function judge(password: string, inputs: readonly string[], options?: { advice: boolean }): Promise<PasswordAssessment> {
@@ -85,26 +96,14 @@ export function createPasswords({ cost, concurrency, maxWaiting, minScore, brand
     minLength: MIN_PASSWORD_CHARS,
     queueDepth: queue.depth,
     hash: (password) => queue.run(() => hashWithArgon2id(normalizePassword(password), cost)),
-    async verify(hash, password) {
-      const scheme = hash === null ? undefined : known.find((candidate) => candidate.recognises(hash));
-      if (hash === null || !scheme || password.length > MAX_INPUT_UNITS) {
-        await queue.run(() => dummyScheme.verify(dummyHash, ''));
-        return { ok: false, needsRehash: false };
-      }
-      const ok = await queue.run(() => scheme.verify(hash, normalizePassword(password)));
-      return { ok, needsRehash: ok && scheme.needsRehash(hash) };
-    },
+    verify: verifier.verify,
+    failureFloorMs: verifier.failureFloorMs,
+    inspectHash: verifier.inspect,
     async requireAcceptable(password, inputs) {
       const assessment = await judge(password, inputs);
       if (assessment.code !== undefined) throw passwordRefused(assessment.code, assessment);
+      // Last, so that what is refused anyway is asked about nowhere.
+      if (breached && (await breached.count(normalizePassword(password))) > 0) throw passwordRefused('passwords.breached', assessment);
     },
   };
-}
-
-/**
- * NFC, as in the OpaqueString profile (RFC 8265, section 4.2): the same characters give the same password on every keyboard (a phone may
- * send `e` and an accent where a desktop sends one letter), and nothing that a person can tell apart is made equal, as NFKC would.
- */
-function normalizePassword(password: string): string {
-  return password.normalize('NFC');
 }

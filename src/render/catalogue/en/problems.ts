@@ -27,6 +27,8 @@ export const problems = {
   'problem.passwords.too_long': 'Use at most {count} characters for your password.',
   'problem.passwords.too_weak': 'This password is too easy to guess. {advice}',
   'problem.passwords.too_common': 'This password is on every list of common passwords. Choose another one.',
+  'problem.passwords.breached':
+    'This password has been found in a data leak of another service, so it is among those that are tried first. Choose another one.',
   'problem.password_change.wrong_current': 'The current password is not right.',
   'problem.password_change.unchanged': 'This is your current password. Choose a new one.',
   'problem.password_change.conflict': 'Your password has just been changed elsewhere. Load this page again.',
