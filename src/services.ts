@@ -146,6 +146,8 @@ async function buildServices(
     mailer,
     audit,
     sessions,
+    consents,
+    apiKeyRefused: metrics.apiKeyRefused,
     links: linksOf(config.issuerUrl),
     log,
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
@@ -241,6 +243,7 @@ async function buildServices(
       clients.close();
       signingKeys.close();
       await mailer.stop();
+      await identity.apiKeys.flush();
       await db.close();
     },
   };
@@ -248,11 +251,13 @@ async function buildServices(
 
 const linksOf = (issuerUrl: string): Links => ({
   verifyEmail: (token) => `${issuerUrl}/register/verify?token=${encodeURIComponent(token)}`,
+  confirmEmail: (token) => `${issuerUrl}/email/confirm?token=${encodeURIComponent(token)}`,
   resetPassword: (token) => `${issuerUrl}/reset?token=${encodeURIComponent(token)}`,
   login: `${issuerUrl}/account`,
   forgot: `${issuerUrl}/forgot`,
   account: `${issuerUrl}/account`,
   sessions: `${issuerUrl}/account/sessions`,
+  apiKeys: `${issuerUrl}/account/api-keys`,
 });
 
 const secondsSince = (date: Date | undefined) => date && (now() - date.getTime()) / 1000;

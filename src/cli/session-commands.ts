@@ -45,7 +45,7 @@ export function addSessionCommands(program: Command, cli: Cli): void {
     .command('revoke')
     .description('end one session, or everything an account has')
     .argument('[session]', 'id of a session, from "sessions list"')
-    .option('--account <account>', 'every session, grant and token of this account')
+    .option('--account <account>', 'every session, grant, token and API key of this account')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExamples:\n  latchkey sessions revoke SESSION\n  latchkey sessions revoke --account ann@example.com')
     .action(async (session: string | undefined, options: Json & { account?: string }) => {
@@ -70,8 +70,8 @@ async function revokeOne(cli: Cli, session: string, options: Json): Promise<void
 async function revokeAll(cli: Cli, named: string, options: Json): Promise<void> {
   await cli.withServices(async (services) => {
     const { id, email } = await getAccount(services, named);
-    await services.sessions.endAll(id);
-    await services.audit.record({ type: 'session.all_ended', outcome: 'success', subjectId: id, detail: { via: 'cli' } });
-    cli.print({ data: { account_id: id, revoked: true }, text: `Every session, grant and token of ${email} has ended.\n` }, options);
+    const { apiKeys } = await services.identity.endEverything(id, { via: 'cli' });
+    const data = { account_id: id, revoked: true, api_keys: apiKeys };
+    cli.print({ data, text: `Every session, grant, token and API key of ${email} has ended.\n` }, options);
   });
 }

@@ -8,8 +8,13 @@ import type { Database } from '../platform/db/index.js';
 import { createLockout, createRateLimiter } from '../platform/limits/index.js';
 import type { Mailer } from '../platform/mail/index.js';
 import { type Accounts, accountNotFound, createAccountRepository, createAccounts } from './accounts/index.js';
+import { type ApiKeyRefusal, type ApiKeys, createApiKeys } from './api-keys/index.js';
+import type { ConsentForgetter } from './consent-forgetter.js';
+import { createCurrentPassword } from './current-password/index.js';
+import { createEmailChange, type EmailChange } from './email-change/index.js';
+import { createEndings } from './endings/index.js';
 import type { Links } from './links.js';
-import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, type Login } from './login/index.js';
+import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, createSignInDevices, type Login } from './login/index.js';
 import { createOneTimeTokens } from './one-time-tokens/index.js';
 import { createPasswordChange, type PasswordChange } from './password-change/index.js';
 import { createBreachedPasswords, createPasswords, type Passwords, type PasswordsDeps } from './passwords/index.js';
@@ -20,6 +25,16 @@ import type { SessionEnder } from './session-ender.js';
 import { createSignInTickets, type SignInTickets } from './sign-in-tickets/index.js';
 
 export { type Account, type AccountPage, type Accounts, displayNameOf, type ProfileInput } from './accounts/index.js';
+export {
+  type ApiKey,
+  type ApiKeyHolder,
+  type ApiKeyRefusal,
+  type ApiKeys,
+  MAX_API_KEY_NAME_CHARS,
+  MAX_LIVING_KEYS,
+} from './api-keys/index.js';
+export type { ConsentForgetter } from './consent-forgetter.js';
+export type { EmailChange } from './email-change/index.js';
 export { createFirstAdministrator, type FirstAdministrator } from './first-administrator/index.js';
 export type { Links } from './links.js';
 export type { Login, LoginRequest, LoginResult } from './login/index.js';
@@ -67,6 +82,10 @@ export type IdentityDeps = {
   audit: Audit;
   /** ends what an account holds elsewhere */
   sessions: SessionEnder;
+  /** forgets what an account allowed applications */
+  consents: ConsentForgetter;
+  /** counts API keys that were not taken */
+  apiKeyRefused?: ((reason: ApiKeyRefusal) => void) | undefined;
   links: Links;
   log: { warn(fields: object, message: string): void };
   settings: IdentitySettings;
@@ -86,6 +105,16 @@ export type Identity = {
   recovery: Recovery;
   passwordChange: PasswordChange;
   signInTickets: SignInTickets;
+  apiKeys: ApiKeys;
+  emailChange: EmailChange;
+  /**
+   * Ends everything an account holds (sessions, grants, tokens, API keys, an e-mail change that waits), for an operator who suspects that
+   * somebody else has it. Records `session.all_ended`. An account that does not exist has nothing to end.
+   */
+  endEverything(
+    accountId: string,
+    by?: { actorId?: string | undefined; ip?: string | undefined; via?: string | undefined },
+  ): Promise<{ apiKeys: number }>;
 };
 
 const LOCK_WINDOW_SECONDS = 15 * 60;
@@ -94,7 +123,7 @@ const MAX_LOCK_SECONDS = 60 * 60;
 
 /** Puts the parts together. Nothing is read or written until a part is used; `roles.seed()` is to run once at start. */
 export function createIdentity(deps: IdentityDeps): Identity {
-  const { db, sealer, hmacPepper, mailer, audit, sessions, links, log, settings } = deps;
+  const { db, sealer, hmacPepper, mailer, audit, sessions, consents, links, log, settings } = deps;
   const limiter = createRateLimiter({ db, hmacPepper });
   const lockout = createLockout({
     db,
@@ -108,6 +137,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
   });
   const guard = createAttemptGuard({ lockout, limiter, failuresPerMinute: settings.limitFailedLoginsPerMinute });
   const devices = createDeviceTokens({ hmacPepper });
+  const signInDevices = createSignInDevices({ db, hmacPepper });
   const tokens = createOneTimeTokens({ db, sealer });
   const signInTickets = createSignInTickets({ tokens });
   const passwords = createPasswords({
@@ -121,7 +151,10 @@ export function createIdentity(deps: IdentityDeps): Identity {
     log,
   });
   const roles = createRoles({ db, audit });
-  const accounts = createAccounts({ db, audit, sessions, admins: roles });
+  const apiKeys = createApiKeys({ db, roles, audit, log, refused: deps.apiKeyRefused });
+  const endings = createEndings({ sessions, consents, apiKeys, tokens });
+  const accounts = createAccounts({ db, audit, endings, admins: roles });
+  const failureFloorMs = settings.loginFailureFloorMs;
   const shared = {
     db,
     accounts,
@@ -131,8 +164,12 @@ export function createIdentity(deps: IdentityDeps): Identity {
     lockout,
     limiter,
     devices,
+    signInDevices,
     tickets: signInTickets,
     sessions,
+    endings,
+    apiKeys,
+    currentPassword: createCurrentPassword({ passwords, guard, audit, settings: { failureFloorMs } }),
     mailer,
     audit,
     links,
@@ -147,7 +184,6 @@ export function createIdentity(deps: IdentityDeps): Identity {
       verificationTtlSeconds: settings.verificationTtlSeconds,
     },
   });
-  const failureFloorMs = settings.loginFailureFloorMs;
   const login = createLogin({
     ...shared,
     accounts: createAccountRepository(db),
@@ -173,7 +209,15 @@ export function createIdentity(deps: IdentityDeps): Identity {
       ...shared,
       settings: { resetTtlSeconds: settings.resetTtlSeconds, resetsPerHour: settings.limitResetsPerHour },
     }),
-    passwordChange: createPasswordChange({ ...shared, settings: { failureFloorMs } }),
+    passwordChange: createPasswordChange(shared),
     signInTickets,
+    apiKeys,
+    emailChange: createEmailChange({ ...shared, settings: { ttlSeconds: settings.verificationTtlSeconds } }),
+    async endEverything(accountId, { actorId, ip, via } = {}) {
+      const ended = await endings.endEverything(accountId);
+      const detail = { api_keys: ended.apiKeys, ...(via === undefined ? {} : { via }) };
+      await audit.record({ type: 'session.all_ended', outcome: 'success', actorId, subjectId: accountId, ip, detail });
+      return ended;
+    },
   };
 }

@@ -2,8 +2,10 @@
 export type Links = {
   verifyEmail(token: string): string;
   resetPassword(token: string): string;
+  confirmEmail(token: string): string;
   login: string;
   forgot: string;
   account: string;
   sessions: string;
+  apiKeys: string;
 };

@@ -20,6 +20,8 @@ export type InteractionDetails = {
   uiLocales: string | undefined;
   /** somebody is signed in already */
   accountId: string | undefined;
+  /** the browser session behind it */
+  sessionUid: string | undefined;
   /** what is still to be allowed: OpenID scopes, and scopes by resource */
   missingScopes: readonly string[];
   missingResourceScopes: Readonly<Record<string, readonly string[]>>;
@@ -121,6 +123,7 @@ export function createInteractions({ holder, states, requests }: Deps): Interact
         loginHint: text(params.login_hint),
         uiLocales: text(params.ui_locales),
         accountId: interaction.session?.accountId,
+        sessionUid: interaction.session?.uid,
         missingScopes: details.missingOIDCScope ?? [],
         missingResourceScopes: details.missingResourceScopes ?? {},
         missingClaims: details.missingOIDCClaims ?? [],

@@ -22,7 +22,19 @@ type Letter = {
 type Writer = { texts: Texts; fmt: Format; brand: string };
 type Writers = { [K in keyof Mails]: (model: Mails[K], writer: Writer) => Letter };
 
-type Stem = 'verify' | 'registered' | 'reset' | 'changed' | 'device' | 'locked' | 'reuse' | 'test';
+type Stem =
+  | 'email_confirm'
+  | 'email_taken'
+  | 'email_requested'
+  | 'email_changed'
+  | 'verify'
+  | 'registered'
+  | 'reset'
+  | 'changed'
+  | 'device'
+  | 'locked'
+  | 'reuse'
+  | 'test';
 
 /** The sentences every mail has, by the stem of their keys. */
 function begin(stem: Stem, url: string, { texts, brand }: Writer, values: Record<string, number> = {}): Letter {
@@ -42,6 +54,13 @@ function begin(stem: Stem, url: string, { texts, brand }: Writer, values: Record
 const valid = (model: { validHours: number; expiresAt: Date }, { texts, fmt }: Writer): string =>
   texts.t('mail.valid_hours', { count: model.validHours, until: fmt.timeText(model.expiresAt) });
 
+/** API keys are told of only where there are any. */
+function keyFacts(keys: Mails['password-changed']['apiKeys'], { texts }: Writer): Letter['facts'] {
+  if (!keys) return [];
+  const [count, label] = 'living' in keys ? ([keys.living, 'mail.keys_living'] as const) : ([keys.ended, 'mail.keys_ended'] as const);
+  return count === 0 ? [] : [{ label: texts.t(label), value: String(count) }];
+}
+
 const writers: Writers = {
   'verify-email': (model, writer) => ({ ...begin('verify', model.url, writer), valid: valid(model, writer) }),
   'reset-password': (model, writer) => ({ ...begin('reset', model.url, writer), valid: valid(model, writer) }),
@@ -51,8 +70,22 @@ const writers: Writers = {
   }),
   'password-changed': (model, writer) => ({
     ...begin('changed', model.accountUrl, writer),
+    facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }, ...keyFacts(model.apiKeys, writer)],
+    second: { lead: undefined, url: model.forgotUrl },
+  }),
+  'confirm-email-change': (model, writer) => ({ ...begin('email_confirm', model.url, writer), valid: valid(model, writer) }),
+  'email-change-taken': (model, writer) => ({
+    ...begin('email_taken', model.loginUrl, writer),
+    second: { lead: writer.texts.t('mail.registered.forgot'), url: model.forgotUrl },
+  }),
+  'email-change-requested': (model, writer) => ({
+    ...begin('email_requested', model.accountUrl, writer),
     facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }],
     second: { lead: undefined, url: model.forgotUrl },
+  }),
+  'email-changed': (model, writer) => ({
+    ...begin('email_changed', model.accountUrl, writer),
+    facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }],
   }),
   'new-device-sign-in': (model, writer) => ({
     ...begin('device', model.sessionsUrl, writer),
@@ -87,7 +120,8 @@ const oneLine = (value: string): string => value.replace(/[\p{Cc}\u2028\u2029]+/
  */
 function greet(template: keyof Mails, name: string | undefined, texts: Texts): string {
   const line = oneLine(name ?? '');
-  const plain = template !== 'verify-email' && line !== '' && line.length <= 60 && !/[/:@<>]|\.\S/.test(line);
+  const plain =
+    template !== 'verify-email' && template !== 'confirm-email-change' && line !== '' && line.length <= 60 && !/[/:@<>]|\.\S/.test(line);
   return plain ? texts.t('mail.hello', { name: line }) : texts.t('mail.hello_unnamed');
 }
 

@@ -203,18 +203,21 @@ describe.each(databases)('signing in on %s', (provider) => {
     }
   });
 
-  it('mails the owner about a new device, and not about a known one or a failure', async () => {
+  it('mails the owner about a new device, and not about the first one, a known one or a failure', async () => {
     const { email } = await createPerson({ fullName: 'Ann Lee' });
+    await login(email, password, { userAgent: 'First' });
+    expect(test.takeMails(email)).toEqual([]);
     const { deviceToken } = await login(email);
     expect(test.takeMails(email)).toMatchObject([
       { template: 'new-device-sign-in', data: { name: 'Ann Lee', ip: '192.0.2.1', userAgent: 'Test', at: expect.any(Date) } },
     ]);
     await login(email, password, { deviceToken });
+    await login(email, password, { deviceToken, userAgent: 'Updated', ip: '192.0.2.99' });
     await signIn(email, 'wrong');
     expect(test.takeMails(email)).toEqual([]);
     const unverified = await createPerson({ verified: false });
     test.takeMails(unverified.email);
-    await login(unverified.email, password, { requireVerified: false });
+    for (const userAgent of ['One', 'Two']) await login(unverified.email, password, { requireVerified: false, userAgent });
     expect(test.takeMails(unverified.email)).toEqual([]);
   });
 

@@ -27,12 +27,15 @@ describe.each(databases)('the purge on %s', (provider) => {
     await Promise.all([save('Session', -3600), save('Grant', -3600), save('Interaction', -3600)]);
     await store.db.client.oneTimeToken.create({ data: { idHash: 'h', kind: 'password_reset', createdAt: at, expiresAt: at } });
     await store.db.client.limitCounter.create({ data: { key: 'k', count: 1, expiresAt: new Date(Date.now() - 1000) } });
+    await store.db.client.account.create({ data: { id: 'a', email: 'a@example.com', createdAt: at, updatedAt: at } });
+    await store.db.client.signInDevice.create({ data: { accountId: 'a', deviceHash: 'd', lastSeenAt: at, expiresAt: at } });
     expect(await store.purge.run()).toEqual({
       artifacts: 56,
       refresh_successors: 0,
       grants: 1,
       sessions: 1,
       one_time_tokens: 1,
+      sign_in_devices: 1,
       limit_counters: 1,
     });
     expect(await store.purge.run()).toEqual({
@@ -41,6 +44,7 @@ describe.each(databases)('the purge on %s', (provider) => {
       grants: 0,
       sessions: 0,
       one_time_tokens: 0,
+      sign_in_devices: 0,
       limit_counters: 0,
     });
   });

@@ -49,6 +49,19 @@ export async function useEverything(server: TestServer): Promise<void> {
   await app.register('new@example.com');
   const [verification = ''] = await server.linksTo('new@example.com');
   await app.verify(verification);
+  const { key, apiKey } = await identity.apiKeys.create({ accountId: account.id, name: 'Backup', permissions: ['profile:read'] });
+  await identity.apiKeys.authenticate(key);
+  await identity.apiKeys.flush();
+  await identity.apiKeys.list(account.id);
+  await identity.apiKeys.countLiving(account.id);
+  await identity.apiKeys.revoke(apiKey.id, { accountId: account.id });
+  await identity.emailChange.request({ accountId: account.id, currentPassword: PASSWORD, newEmail: 'moved@example.com' });
+  await identity.emailChange.findPending(account.id);
+  const [change = ''] = await server.linksTo('moved@example.com');
+  await identity.emailChange.confirm({ token: new URL(change).searchParams.get('token') ?? '' });
+  await identity.emailChange.request({ accountId: account.id, currentPassword: PASSWORD, newEmail: PERSON });
+  const [back = ''] = await server.linksTo(PERSON);
+  await identity.emailChange.confirm({ token: new URL(back).searchParams.get('token') ?? '' });
   await identity.recovery.request({ email: PERSON, ip: '192.0.2.1' });
   const [reset = ''] = await server.linksTo(PERSON);
   const visitor = new Browserless();
@@ -65,6 +78,8 @@ export async function useEverything(server: TestServer): Promise<void> {
   await services.sessions.end(own.sessionId, { accountId: account.id });
   await services.sessions.endAll(account.id);
   await services.grants.listByAccount(account.id);
+  await services.consents.forgetAll(account.id);
+  await identity.endEverything(account.id);
   await identity.accounts.list();
   await createPurge({ db: services.db }).run();
   await services.changes.poll();

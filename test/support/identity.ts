@@ -17,6 +17,10 @@ export type TestIdentity = {
   linkToken(to: string): string;
   /** Accounts whose sessions were ended, with the session that was kept. */
   ended: { accountId: string; exceptSessionUid?: string | undefined }[];
+  /** Accounts whose consents were forgotten. */
+  forgotten: string[];
+  /** Why API keys were not taken. */
+  refusedKeys: string[];
   /** Another identity on the same database, as another process would have it. */
   second(overrides?: Partial<IdentitySettings>): Identity;
 };
@@ -44,6 +48,8 @@ export async function createTestIdentity(provider: Database['provider'], overrid
   const database = await createTestDatabase(provider);
   const mails: MailRequest[] = [];
   const ended: TestIdentity['ended'] = [];
+  const forgotten: string[] = [];
+  const refusedKeys: string[] = [];
   const log = { warn: () => undefined, error: (fields: object) => console.error(fields) };
   const create = (settings: Partial<IdentitySettings>) =>
     createIdentity({
@@ -52,14 +58,24 @@ export async function createTestIdentity(provider: Database['provider'], overrid
       hmacPepper: Buffer.alloc(32, 2),
       mailer: { send: async (mail) => void mails.push(mail) },
       audit: createAudit({ db: database.db, log }),
-      sessions: { endAll: async (accountId, options) => void ended.push({ accountId, ...options }) },
+      sessions: {
+        // As the real one does first: sign-ins that began before are worth nothing.
+        async endAll(accountId, options) {
+          ended.push({ accountId, ...options });
+          await database.db.client.account.updateMany({ where: { id: accountId }, data: { signInGeneration: { increment: 1 } } });
+        },
+      },
+      consents: { forgetAll: async (accountId) => void forgotten.push(accountId) },
+      apiKeyRefused: (reason) => void refusedKeys.push(reason),
       links: {
         verifyEmail: (token) => `https://id.example/register/verify?token=${token}`,
         resetPassword: (token) => `https://id.example/reset?token=${token}`,
+        confirmEmail: (token) => `https://id.example/email/confirm?token=${token}`,
         login: 'https://id.example/account',
         forgot: 'https://id.example/forgot',
         account: 'https://id.example/account',
         sessions: 'https://id.example/account/sessions',
+        apiKeys: 'https://id.example/account/api-keys',
       },
       log,
       settings: { ...testSettings, ...overrides, ...settings },
@@ -72,6 +88,8 @@ export async function createTestIdentity(provider: Database['provider'], overrid
     database,
     mails,
     ended,
+    forgotten,
+    refusedKeys,
     second: (settings = {}) => create(settings),
     takeMails(to) {
       const taken = mails.filter((mail) => mail.to === to);

@@ -7,6 +7,7 @@ import type { Database } from '../../src/platform/db/index.js';
 /** Tables that grow with people and their sign-ins. A statement that reads one of them from end to end gets slower every day. */
 const GROWING = [
   'accounts',
+  'api_keys',
   'account_roles',
   'artifacts',
   'audit_events',
@@ -14,6 +15,7 @@ const GROWING = [
   'grants',
   'limit_counters',
   'one_time_tokens',
+  'sign_in_devices',
   'sessions',
 ];
 
@@ -129,6 +131,11 @@ export async function fillTables(db: Database, rows: number): Promise<void> {
     ...{ id_hash: word('token'), kind: "'password_reset'", account_id: word('account'), subject_key: word('key') },
     ...{ created_at: past, expires_at: expiry },
   });
+  await fill('api_keys', {
+    ...{ id: word('key'), account_id: word('account'), key_hash: word('hash'), prefix: "'lk_00000000'", name: "'Backup'" },
+    ...{ permissions: "'profile:read'", created_at: past },
+  });
+  await fill('sign_in_devices', { account_id: word('account'), device_hash: word('device'), last_seen_at: past, expires_at: expiry });
   await fill('limit_counters', { key: word('key'), count: '1', level: '0', expires_at: expiry });
   await fill('consents', {
     ...{

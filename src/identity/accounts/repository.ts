@@ -5,6 +5,7 @@ const withRoles = { roles: { select: { roleName: true }, orderBy: { roleName: 'a
 export type AccountRow = NonNullable<Awaited<ReturnType<ReturnType<typeof createAccountRepository>['find']>>>;
 export type AccountKey = { id: string } | { email: string } | { usernameKey: string };
 export type AccountChange = {
+  email?: string | undefined;
   username?: string | null | undefined;
   usernameKey?: string | null | undefined;
   firstName?: string | null | undefined;
@@ -29,9 +30,16 @@ export function createAccountRepository(db: Database) {
       });
     },
 
-    /** Changes the account if it is still as `where` says. Answers whether it was. @throws a unique violation for a taken username */
+    /** Changes the account if it is still as `where` says. Answers whether it was. @throws a unique violation for a taken username or address */
     async change(
-      where: { id: string; passwordHash?: string | null; emailVerifiedAt?: null },
+      where: {
+        id: string;
+        email?: string;
+        status?: 'active';
+        passwordHash?: string | null;
+        passwordSetAt?: Date | null;
+        emailVerifiedAt?: null;
+      },
       change: AccountChange,
       at: Date,
       tx: Transaction = db.client,

@@ -3,8 +3,8 @@ import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
 import type { Database, Transaction } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
+import type { Endings } from '../endings/index.js';
 import type { AdminGuard } from '../roles/index.js';
-import type { SessionEnder } from '../session-ender.js';
 import { accountNotFound, emailTaken, usernameTaken } from './errors.js';
 import { type AccountRow, createAccountRepository } from './repository.js';
 import { foldEmail, foldUsername, newAccountSchema, type ProfileInput, profileSchema, readInput } from './schemas.js';
@@ -46,7 +46,7 @@ export type Accounts = {
   create(account: NewAccount, options?: { tx?: Transaction }): Promise<Account>;
   /** Absent members stay, null or '' removes. @throws AppError `accounts.not_found`, `.invalid_input`, `.username_taken` */
   updateProfile(id: string, profile: ProfileInput, by?: Actor): Promise<Account>;
-  /** Ends every session too. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
+  /** Ends everything the account holds, API keys too; none of it comes back. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
   disable(id: string, by?: Actor): Promise<Account>;
   /** @throws AppError `accounts.not_found` */
   enable(id: string, by?: Actor): Promise<Account>;
@@ -60,11 +60,11 @@ export type Accounts = {
   }): Promise<AccountPage>;
 };
 
-export type AccountsDeps = { db: Database; audit: Audit; sessions: SessionEnder; admins: AdminGuard };
+export type AccountsDeps = { db: Database; audit: Audit; endings: Pick<Endings, 'endEverything'>; admins: AdminGuard };
 
 const MAX_PAGE = 200;
 
-export function createAccounts({ db, audit, sessions, admins }: AccountsDeps): Accounts {
+export function createAccounts({ db, audit, endings, admins }: AccountsDeps): Accounts {
   const rows = createAccountRepository(db);
   const answer = (row: AccountRow | null) => (row ? toAccount(row) : null);
   const get = async (id: string) => {
@@ -84,7 +84,7 @@ export function createAccounts({ db, audit, sessions, admins }: AccountsDeps): A
     const change = (tx?: Transaction) => rows.change({ id }, { status }, nowDate(), tx);
     const found = status === 'disabled' ? await admins.withoutOne(id, change) : await change();
     if (!found) throw accountNotFound();
-    if (status === 'disabled') await sessions.endAll(id);
+    if (status === 'disabled') await endings.endEverything(id);
     await audit.record({
       type: status === 'disabled' ? 'account.disabled' : 'account.enabled',
       outcome: 'success',
@@ -154,7 +154,7 @@ export function createAccounts({ db, audit, sessions, admins }: AccountsDeps): A
     async delete(id, { actorId, ip } = {}) {
       // Disabled first, so that nothing is given to it any more; then what it has ends; gone last. Interrupted anywhere, it can be repeated.
       if (!(await admins.withoutOne(id, (tx) => rows.change({ id }, { status: 'disabled' }, nowDate(), tx)))) throw accountNotFound();
-      await sessions.endAll(id);
+      await endings.endEverything(id);
       if (!(await rows.delete(id))) throw accountNotFound();
       await audit.record({ type: 'account.deleted', outcome: 'success', actorId, subjectId: id, ip });
     },

@@ -7,3 +7,4 @@ export { createDeviceTokens, type DeviceTokens } from './device-tokens.js';
 export { invalidCredentials } from './errors.js';
 export { withFailureFloor } from './failure-floor.js';
 export { createLogin, type Login, type LoginDeps, type LoginRequest, type LoginResult } from './service.js';
+export { createSignInDevices, MAX_DEVICES, type SignInDevices } from './sign-in-devices.js';

@@ -9,6 +9,7 @@ import { type AttemptGuard, type AttemptKeys, attemptKeys } from './attempt-guar
 import type { DeviceTokens } from './device-tokens.js';
 import { invalidCredentials, loginDisabled, loginUnverified } from './errors.js';
 import { withFailureFloor } from './failure-floor.js';
+import type { SignInDevices } from './sign-in-devices.js';
 
 export type LoginRequest = {
   /** e-mail address or username */
@@ -44,6 +45,7 @@ export type LoginDeps = {
   passwords: Pick<Passwords, 'verify' | 'hash' | 'failureFloorMs'>;
   guard: AttemptGuard;
   devices: DeviceTokens;
+  signInDevices: SignInDevices;
   /** the password hash of a registration in this browser that waits for its confirmation */
   findPendingHash(pending: { email: string; browserToken: string }): Promise<string | null>;
   limiter: Pick<RateLimiter, 'consume'>;
@@ -61,7 +63,7 @@ const MAX_IDENTIFIER_CHARS = 254;
 const LOCK_MAIL_LIMIT = { points: 1, windowSeconds: 24 * 60 * 60 };
 
 export function createLogin(deps: LoginDeps): Login {
-  const { accounts, passwords, guard, devices, limiter, mailer, audit, links, log, settings } = deps;
+  const { accounts, passwords, guard, devices, signInDevices, limiter, mailer, audit, links, log, settings } = deps;
 
   async function withPassword(request: LoginRequest): Promise<LoginResult> {
     const { ip, password } = request;
@@ -80,14 +82,17 @@ export function createLogin(deps: LoginDeps): Login {
     await guard.requireSuccessAllowed(ip, keys);
     await requireUsable(row, request);
     if (needsRehash) await upgradeHash(row, password);
-    if (deviceId === null) await announceDevice(row, request);
+    // Remembered whether or not the cookie knows it: that is how the first sign-in is told from the others.
+    const novelty = await signInDevices.remember(row, request);
+    const newDevice = deviceId === null && novelty !== 'known';
+    if (newDevice && novelty === 'new') await announceDevice(row, request);
     await audit.record({
       type: 'login.succeeded',
       outcome: 'success',
       actorId: row.id,
       subjectId: row.id,
       ip,
-      detail: { newDevice: deviceId === null },
+      detail: { newDevice },
     });
     return { account: toAccount(row), deviceToken: devices.issue(request.deviceToken, row) };
   }

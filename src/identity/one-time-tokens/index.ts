@@ -10,7 +10,7 @@ import { createTokenRepository, type TokenOwner, type TokenRow } from './reposit
 
 export type { TokenOwner } from './repository.js';
 
-export type TokenKind = 'email_verification' | 'password_reset' | 'sign_in_ticket';
+export type TokenKind = 'email_verification' | 'password_reset' | 'sign_in_ticket' | 'email_change';
 
 /** `unknown` is also what a token of another kind is. */
 export type TokenState = 'ok' | 'expired' | 'used' | 'unknown';

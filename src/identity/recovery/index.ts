@@ -1,6 +1,6 @@
 /**
  * Owns: getting back in with a forgotten password: the mail, the link, the new password, and what ends with the old one.
- * Does not own: what a password must be (passwords), what a session is (the SessionEnder handed in).
+ * Does not own: what a password must be (passwords), what an account loses with it (endings).
  */
 import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
@@ -10,11 +10,11 @@ import { AppError } from '../../platform/errors.js';
 import { type Limit, type Lockout, networkOf, type RateLimiter } from '../../platform/limits/index.js';
 import type { Mailer } from '../../platform/mail/index.js';
 import { type Account, type AccountRow, createAccountRepository, foldEmail, personalWords, toAccount } from '../accounts/index.js';
+import type { Endings } from '../endings/index.js';
 import type { Links } from '../links.js';
 import { accountKeys, type DeviceTokens } from '../login/index.js';
 import { type OneTimeTokens, type TokenState, tokenFault } from '../one-time-tokens/index.js';
 import type { Passwords } from '../passwords/index.js';
-import type { SessionEnder } from '../session-ender.js';
 
 export type Recovery = {
   /**
@@ -25,8 +25,9 @@ export type Recovery = {
   /** What the page that the link opens may know; uses nothing up. */
   inspect(token: string): Promise<{ state: TokenState; email?: string }>;
   /**
-   * Sets the password. Confirms the address, since the link proved it; ends every session and refresh token, every other reset link and the
-   * lock; tells the owner. Of any number of calls at once one succeeds, and a refused password uses nothing up.
+   * Sets the password. Confirms the address, since the link proved it; ends every session and refresh token, every API key, an e-mail
+   * change that waits, every other reset link and the lock, and for an address that nobody had confirmed also what was allowed to applications;
+   * tells the owner. Of any number of calls at once one succeeds, and a refused password uses nothing up.
    * @throws AppError `token.unknown|expired|already_used` 400, `passwords.too_short|too_long|too_common|too_weak` 422, `passwords.busy` 503
    */
   reset(request: {
@@ -43,7 +44,7 @@ export type RecoveryDeps = {
   passwords: Pick<Passwords, 'hash' | 'requireAcceptable'>;
   lockout: Pick<Lockout, 'unlock'>;
   devices: DeviceTokens;
-  sessions: SessionEnder;
+  endings: Endings;
   limiter: RateLimiter;
   mailer: Pick<Mailer, 'send'>;
   audit: Audit;
@@ -56,7 +57,7 @@ const KIND = 'password_reset';
 const MAIL_LIMIT: Limit = { points: 5, windowSeconds: 3600 };
 
 export function createRecovery(deps: RecoveryDeps): Recovery {
-  const { tokens, passwords, devices, sessions, limiter, mailer, audit, links, settings } = deps;
+  const { tokens, passwords, devices, endings, limiter, mailer, audit, links, settings } = deps;
   const rows = createAccountRepository(deps.db);
 
   /** The token, if it works, and its account. A reset of an account that is gone or disabled leads nowhere. */
@@ -64,7 +65,9 @@ export function createRecovery(deps: RecoveryDeps): Recovery {
     const { state, content } = await tokens.inspect(KIND, token);
     if (state !== 'ok') return { state };
     const row = content?.accountId ? await rows.find({ id: content.accountId }) : null;
-    return row?.status === 'active' ? { state, row } : { state: 'unknown' };
+    if (row?.status !== 'active') return { state: 'unknown' };
+    // A link that was on its way to an address the account has given up since.
+    return (content?.payload as { email?: unknown } | undefined)?.email === row.email ? { state, row } : { state: 'used' };
   }
 
   async function send(row: AccountRow, { token, expiresAt }: { token: string; expiresAt: Date }): Promise<void> {
@@ -92,7 +95,7 @@ export function createRecovery(deps: RecoveryDeps): Recovery {
       const issued = await tokens.issue({
         kind: KIND,
         accountId: known?.id,
-        payload: { nonce: randomId(16) },
+        payload: { nonce: randomId(16), email },
         ttlSeconds: settings.resetTtlSeconds,
       });
       if (known && allowed) await send(known, issued);
@@ -116,15 +119,15 @@ export function createRecovery(deps: RecoveryDeps): Recovery {
         await tokens.consume(KIND, token, { tx });
         await tokens.consumeAll(KIND, { accountId: row.id }, { tx });
         const change = { passwordHash, passwordSetAt: at, emailVerifiedAt: row.emailVerifiedAt ?? at };
-        if (!(await rows.change({ id: row.id }, change, at, tx))) throw tokenFault('unknown');
+        if (!(await rows.change({ id: row.id, email: row.email }, change, at, tx))) throw tokenFault('unknown');
       });
-      await sessions.endAll(row.id);
+      const { apiKeys } = await (row.emailVerifiedAt === null ? endings.endPredecessor(row.id) : endings.endEverything(row.id));
       await deps.lockout.unlock(accountKeys(row));
       await audit.record({ type: 'password.reset', outcome: 'success', actorId: row.id, subjectId: row.id, ip });
       await mailer.send({
         to: row.email,
         template: 'password-changed',
-        data: { name: row.fullName ?? undefined, accountUrl: links.account, forgotUrl: links.forgot, at },
+        data: { name: row.fullName ?? undefined, accountUrl: links.account, forgotUrl: links.forgot, at, apiKeys: { ended: apiKeys } },
       });
       const changed = { ...row, passwordHash, passwordSetAt: at, emailVerifiedAt: row.emailVerifiedAt ?? at, updatedAt: at };
       return { ...toAccount(changed), deviceToken: devices.issue(deviceToken, changed) };

@@ -4,10 +4,10 @@ import { sha256 } from '../../platform/crypto/index.js';
 import type { Database, Transaction } from '../../platform/db/index.js';
 import type { Lockout } from '../../platform/limits/index.js';
 import { type Account, type Accounts, createAccountRepository, foldUsername, toAccount } from '../accounts/index.js';
-import { type AttemptGuard, accountKeys, type DeviceTokens } from '../login/index.js';
+import type { Endings } from '../endings/index.js';
+import { type AttemptGuard, accountKeys, type DeviceTokens, type SignInDevices } from '../login/index.js';
 import { type TokenState, tokenFault } from '../one-time-tokens/index.js';
 import type { Passwords } from '../passwords/index.js';
-import type { SessionEnder } from '../session-ender.js';
 import type { SignInTickets } from '../sign-in-tickets/index.js';
 import type { Attempt, Attempts } from './attempts.js';
 import { passwordRequired, wrongPassword } from './errors.js';
@@ -19,6 +19,7 @@ export type VerifyRequest = {
   /** the password of that attempt, from any other browser */
   password?: string | undefined;
   ip?: string | undefined;
+  userAgent?: string | undefined;
   deviceToken?: string | undefined;
 };
 
@@ -57,14 +58,15 @@ export type VerificationDeps = {
   lockout: Pick<Lockout, 'unlock'>;
   devices: DeviceTokens;
   tickets: Pick<SignInTickets, 'issue'>;
-  sessions: SessionEnder;
+  signInDevices: Pick<SignInDevices, 'remember'>;
+  endings: Pick<Endings, 'endPredecessor'>;
   audit: Audit;
 };
 
 type Claim = { accountId: string; takenOver: boolean };
 
 export function createVerification(deps: VerificationDeps): Verification {
-  const { db, accounts, attempts, passwords, guard, devices, tickets, sessions, audit } = deps;
+  const { db, accounts, attempts, passwords, guard, devices, signInDevices, tickets, endings, audit } = deps;
   const rows = createAccountRepository(db);
 
   /** Another browser proves with the password that it belongs to who registered. */
@@ -145,10 +147,12 @@ export function createVerification(deps: VerificationDeps): Verification {
         if (!db.isUniqueViolation(error)) throw error;
         return claim(token, attempt, accountId, false);
       });
-      if (claimed.takenOver) await sessions.endAll(claimed.accountId);
+      if (claimed.takenOver) await endings.endPredecessor(claimed.accountId);
       const row = await rows.find({ id: claimed.accountId });
       if (!row) throw tokenFault('used');
       await deps.lockout.unlock(accountKeys(row));
+      // Confirming signs in, from here: it is no new device later, and no later sign-in is the first.
+      await signInDevices.remember(row, request);
       await audit.record({
         type: 'account.verified',
         outcome: 'success',

@@ -26,7 +26,7 @@ export { createPurge, type PurgeCounts, type PurgeKind } from './purge.js';
 export type { RefreshTokenReuse } from './refresh-tokens.js';
 export { createRefreshUses, type RefreshUses } from './refresh-uses.js';
 export { createRevocation, type Revocation } from './revocation.js';
-export type { SignIn } from './standing.js';
+export { type SignIn, standingGrant } from './standing.js';
 
 /** Where a request comes from, for a person's list of sessions; and its session, where our own pages save one outside of the library. */
 export type RequestContext = {

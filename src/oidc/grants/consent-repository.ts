@@ -1,5 +1,6 @@
 import { nowDate } from '../../platform/clock.js';
-import type { Database } from '../../platform/db/index.js';
+import { type Database, noSql } from '../../platform/db/index.js';
+import { standingGrant } from '../adapter/index.js';
 
 type ConsentKey = { accountId: string; clientId: string; resource: string };
 
@@ -23,19 +24,31 @@ export function createConsentRepository({ db }: { db: Database }) {
         WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource}`;
       return rows[0]?.scope;
     },
-    /** Replaces the scope only if it is still `before` (undefined: there is no row). Nothing is kept for an account that is gone. */
-    async replaceScope(key: ConsentKey, before: string | undefined, after: string): Promise<'saved' | 'changed_meanwhile' | 'no_account'> {
+    /**
+     * Replaces the scope only if it is still `before` (undefined: there is no row). Nothing is kept for an account that is gone, nor a first
+     * row from a session that has ended; whoever ends it waits until the row is there to be forgotten too.
+     */
+    async replaceScope(
+      key: ConsentKey & { sessionUid?: string | undefined },
+      before: string | undefined,
+      after: string,
+    ): Promise<'saved' | 'changed_meanwhile' | 'nothing_to_rest_on'> {
       const { accountId, clientId, resource } = key;
       const at = nowDate();
+      const standing = standingGrant(db, { accountId, clientId: null, sessionUid: key.sessionUid }) ?? noSql;
       const saved =
         before === undefined
           ? await client.$executeRaw`INSERT INTO consents (account_id, client_id, resource, scope, granted_at, updated_at)
-              SELECT id, ${clientId}, ${resource}, ${after}, ${at}, ${at} FROM accounts WHERE id = ${accountId} ${db.lockRows}
+              SELECT standing.id, ${clientId}, ${resource}, ${after}, ${at}, ${at} FROM (${standing}) AS standing WHERE 1 = 1
               ON CONFLICT (account_id, client_id, resource) DO NOTHING`
           : await client.$executeRaw`UPDATE consents SET scope = ${after}, updated_at = ${at}
               WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource} AND scope = ${before}`;
       if (saved > 0) return 'saved';
-      return (await client.account.count({ where: { id: accountId } })) === 0 ? 'no_account' : 'changed_meanwhile';
+      if (before !== undefined) return 'changed_meanwhile';
+      return (await client.$queryRaw<unknown[]>`${standing}`).length === 0 ? 'nothing_to_rest_on' : 'changed_meanwhile';
+    },
+    async deleteAll(accountId: string): Promise<void> {
+      await client.consent.deleteMany({ where: { accountId } });
     },
     async delete(accountId: string, clientId: string): Promise<void> {
       await client.consent.deleteMany({ where: { accountId, clientId } });

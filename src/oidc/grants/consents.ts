@@ -6,6 +6,8 @@ import type { ConsentRepository } from './consent-repository.js';
 export type ScopesByResource = ReadonlyMap<string, ReadonlySet<string>>;
 
 export type ConsentRequest = { accountId: string; clientId: string; scopesByResource: ReadonlyMap<string, Iterable<string>> };
+/** `sessionUid`: the browser session in which it was given; nothing is kept once that has ended. */
+export type GivenConsent = ConsentRequest & { sessionUid?: string | undefined };
 
 export type Consents = {
   /** What a person allowed a client so far; empty when nothing. */
@@ -14,10 +16,12 @@ export type Consents = {
    * Adds to what is remembered; two consents given at the same moment are both kept.
    * @throws AppError `consents.busy` (503) when too many are given at once
    */
-  remember(consent: ConsentRequest): Promise<void>;
+  remember(consent: GivenConsent): Promise<void>;
   /** True when everything asked for was allowed before. */
   covers(consent: ConsentRequest): Promise<boolean>;
   forget(accountId: string, clientId: string): Promise<void>;
+  /** Forgets all that an account allowed; what is being remembered for a session that has ended comes to nothing. */
+  forgetAll(accountId: string): Promise<void>;
   /** All that an account allowed so far, one entry for each client; `since` is the oldest. */
   list(accountId: string): Promise<{ clientId: string; scopesByResource: ScopesByResource; since: Date }[]>;
 };
@@ -37,7 +41,8 @@ export function createConsents({ repository }: { repository: ConsentRepository }
     return new Map(rows.map(({ resource, scope }) => [resource, new Set(scope.split(' '))]));
   }
 
-  async function add(key: { accountId: string; clientId: string; resource: string }, scopes: readonly string[]): Promise<void> {
+  type Key = { accountId: string; clientId: string; resource: string; sessionUid: string | undefined };
+  async function add(key: Key, scopes: readonly string[]): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const before = await repository.findScope(key);
       const after = [...new Set([...(before?.split(' ') ?? []), ...scopes])].join(' ');
@@ -48,11 +53,11 @@ export function createConsents({ repository }: { repository: ConsentRepository }
 
   return {
     find,
-    async remember({ accountId, clientId, scopesByResource }) {
+    async remember({ accountId, clientId, scopesByResource, sessionUid }) {
       for (const [resource, scopes] of scopesByResource) {
         const list = [...scopes].filter((scope) => isKey(scope) && !scope.includes(' '));
         const storable = isKey(accountId) && isKey(clientId) && (resource === '' || isKey(resource));
-        if (storable && list.length > 0) await add({ accountId, clientId, resource }, list);
+        if (storable && list.length > 0) await add({ accountId, clientId, resource, sessionUid }, list);
       }
     },
     async covers({ accountId, clientId, scopesByResource }) {
@@ -60,6 +65,9 @@ export function createConsents({ repository }: { repository: ConsentRepository }
     },
     async forget(accountId, clientId) {
       if (isKey(accountId) && isKey(clientId)) await repository.delete(accountId, clientId);
+    },
+    async forgetAll(accountId) {
+      if (isKey(accountId)) await repository.deleteAll(accountId);
     },
     async list(accountId) {
       if (!isKey(accountId)) return [];

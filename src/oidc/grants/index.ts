@@ -11,7 +11,7 @@ import { type Consents, createConsents as createConsentService } from './consent
 import { createGrantRepository } from './repository.js';
 import { createGrantService, type Grants } from './service.js';
 
-export { type ConsentRequest, type Consents, isCovered, type ScopesByResource } from './consents.js';
+export { type ConsentRequest, type Consents, type GivenConsent, isCovered, type ScopesByResource } from './consents.js';
 export type { ConnectedApplication, GrantSummary, Grants } from './service.js';
 
 export function createGrants({ db, sealer }: { db: Database; sealer: Sealer }): Grants {

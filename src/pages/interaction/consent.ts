@@ -14,7 +14,12 @@ export type ConsentPageDeps = {
   identity: Pick<Identity, 'accounts'>;
   consents: {
     find(accountId: string, clientId: string): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
-    remember(consent: { accountId: string; clientId: string; scopesByResource: ReadonlyMap<string, Iterable<string>> }): Promise<void>;
+    remember(consent: {
+      accountId: string;
+      clientId: string;
+      scopesByResource: ReadonlyMap<string, Iterable<string>>;
+      sessionUid: string | undefined;
+    }): Promise<void>;
   };
   audit: Pick<Audit, 'record'>;
   /** name and described scopes of a resource server */
@@ -86,7 +91,8 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           ['', details.missingScopes],
           ...Object.entries(details.missingResourceScopes),
         ]);
-        await consents.remember({ accountId: account.id, clientId: details.clientId, scopesByResource });
+        const { clientId, sessionUid } = details;
+        await consents.remember({ accountId: account.id, clientId, scopesByResource, sessionUid });
       }
       return ctx.redirect(next);
     },

@@ -130,6 +130,7 @@ export function createRegistrationPages(deps: RegistrationPagesDeps): Router {
         browserToken: cookies.registrant(ctx),
         deviceToken: cookies.device(ctx),
         ip: ctx.ip,
+        userAgent: ctx.get('User-Agent'),
         ...(password === undefined ? {} : { password }),
       });
       cookies.setDevice(ctx, verified.deviceToken);

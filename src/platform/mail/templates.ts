@@ -10,7 +10,21 @@ export type MailModels = {
   'reset-password': WithLink;
   /** to the owner, when somebody registers with the address again */
   'already-registered': Recipient & { loginUrl: string; forgotUrl: string };
-  'password-changed': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
+  'password-changed': Recipient & {
+    accountUrl: string;
+    forgotUrl: string;
+    at: Date;
+    /** API keys that go on working, or that ended with the old password */
+    apiKeys?: { living: number } | { ended: number } | undefined;
+  };
+  /** to an address that is to become an account's */
+  'confirm-email-change': WithLink;
+  /** to the owner of an address, when somebody wants it for another account */
+  'email-change-taken': Recipient & { loginUrl: string; forgotUrl: string };
+  /** to the address an account has, when another one was asked for */
+  'email-change-requested': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
+  /** to the address an account had */
+  'email-changed': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
   'new-device-sign-in': Recipient & {
     sessionsUrl: string;
     forgotUrl: string;

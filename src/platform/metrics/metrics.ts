@@ -21,6 +21,8 @@ export type Metrics = {
   rowsPurged(kind: string, rows: number): void;
   /** A refresh token was used again after its reuse window: its grant was revoked. */
   tokenReuseDetected(): void;
+  /** An API key was not taken. @param reason of a closed set (ApiKeyRefusal) */
+  apiKeyRefused(reason: string): void;
   /** A statement went through. */
   statementFinished(seconds: number): void;
   /** Names where the gauges are read from. */
@@ -56,6 +58,7 @@ export function createMetrics(): Metrics {
   const refreshes = counter('auth_token_refresh_total', 'Refreshes', ['result']);
   const reused = counter('auth_token_reuse_detected_total', 'Refresh tokens that were used again after their reuse window');
   const purged = counter('auth_purged_rows_total', 'Expired rows that were deleted', ['kind']);
+  const refusedKeys = counter('auth_api_key_refusals_total', 'API keys that were not taken, by reason', ['reason']);
   const statements = new Histogram({
     name: 'db_query_duration_seconds',
     help: 'Time of a database statement',
@@ -92,6 +95,7 @@ export function createMetrics(): Metrics {
     refreshFinished: (result) => refreshes.inc({ result }),
     rowsPurged: (kind, rows) => purged.inc({ kind }, rows),
     tokenReuseDetected: () => reused.inc(),
+    apiKeyRefused: (reason) => refusedKeys.inc({ reason }),
     statementFinished: (seconds) => statements.observe(seconds),
     gaugesFrom(gauges) {
       sources = {

@@ -13,6 +13,8 @@ export const mail = {
   'mail.device': 'Device',
   'mail.ip': 'IP address',
   'mail.application': 'Application',
+  'mail.keys_living': 'API keys that still work',
+  'mail.keys_ended': 'API keys that were revoked',
 
   'mail.verify.subject': 'Confirm your email address for {brand}',
   'mail.verify.title': 'Confirm your email address',
@@ -39,6 +41,37 @@ export const mail = {
   'mail.changed.why': 'The password of your account at {brand} has just been changed, and every other device has been signed out.',
   'mail.changed.button': 'Look at your account',
   'mail.changed.not_you': 'Was it not you? Choose a new password at once:',
+
+  'mail.email_confirm.subject': 'Confirm your new email address for {brand}',
+  'mail.email_confirm.title': 'Confirm your new email address',
+  'mail.email_confirm.why':
+    'Somebody, most likely you, wants to use this address for an account at {brand}. Confirm that it is yours. From then on you sign in with it.',
+  'mail.email_confirm.button': 'Confirm my new address',
+  'mail.email_confirm.not_you':
+    'Was it not you? Then do nothing, and do not confirm: your address would become the address of somebody else’s account.',
+
+  'mail.email_taken.subject': 'Your address already has an account at {brand}',
+  'mail.email_taken.title': 'This address already has an account',
+  'mail.email_taken.why':
+    'Somebody, perhaps you, wanted to use this address for another account at {brand}. It has an account already, so nothing was changed.',
+  'mail.email_taken.button': 'Sign in',
+  'mail.email_taken.not_you': 'Was it not you? Then do nothing. Nobody was told that this address has an account.',
+
+  'mail.email_requested.subject': 'A new email address was asked for at {brand}',
+  'mail.email_requested.title': 'Your email address is about to change',
+  'mail.email_requested.why':
+    'Somebody, most likely you, gave the password of your account at {brand} and asked for another email address. It changes when the new address is confirmed.',
+  'mail.email_requested.button': 'Look at your account',
+  'mail.email_requested.not_you':
+    'Was it not you? Then somebody knows your password. Choose a new one at once: that also stops the change.',
+
+  'mail.email_changed.subject': 'Your email address for {brand} has been changed',
+  'mail.email_changed.title': 'Your email address has been changed',
+  'mail.email_changed.why':
+    'Your account at {brand} now has another email address. You sign in with that one, and mails go there from now on. This is the last one to this address.',
+  'mail.email_changed.button': 'Look at your account',
+  'mail.email_changed.not_you':
+    'Was it not you? Sign in with the username or the new address if you can, choose a new password and sign out every other device. If you cannot, tell the people who run {brand} at once: they can give the account back to you.',
 
   'mail.device.subject': 'New sign-in to {brand}',
   'mail.device.title': 'New sign-in to your account',
