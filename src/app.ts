@@ -122,8 +122,11 @@ export function createApp(services: Services): App {
         cookies,
         health,
         isAllowedOrigin: (origin) => config.firstPartyOrigins.includes(origin),
-        authenticate: async () => null,
+        firstParty,
+        authenticate: services.authenticateFirstParty,
         authenticateKey: async () => null,
+        registrationOpen: config.registration,
+        requireVerifiedEmail: config.requireVerifiedEmail === 'always',
       })
     : undefined;
   if (api) koa.use(api.edge);

@@ -8,6 +8,7 @@ import {
   createIdentity,
   type FirstAdministrator,
   type Identity,
+  type IdentityDeps,
   type Links,
 } from './identity/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
@@ -81,11 +82,22 @@ const OUTAGES: Record<DatabaseTrouble, string> = {
  * Opens the database, brings it up to date, and builds the services. Nothing recurs until `start`.
  * @param options.commandLine a command registers no declared clients and makes no administrator: that is the server's, and would surprise
  * @param options.mailer takes the mails instead of what the settings name
+ * @param options.requiresInteraction which accounts need more than a password
  * @throws AppError when the database or its secrets cannot be used; the message says what to do
  */
 export async function createServices(
   config: Config,
-  { log, commandLine = false, mailer }: { log: Logger; commandLine?: boolean; mailer?: Services['mailer'] | undefined },
+  {
+    log,
+    commandLine = false,
+    mailer,
+    requiresInteraction,
+  }: {
+    log: Logger;
+    commandLine?: boolean;
+    mailer?: Services['mailer'] | undefined;
+    requiresInteraction?: IdentityDeps['requiresInteraction'];
+  },
 ): Promise<Services> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const migrated = await migrate({ url: config.databaseUrl, directory: path.join(root, 'prisma') });
@@ -100,7 +112,7 @@ export async function createServices(
     },
   });
   try {
-    return await buildServices(config, { db, metrics, log, commandLine, mailer });
+    return await buildServices(config, { db, metrics, log, commandLine, mailer, requiresInteraction });
   } catch (error) {
     await db.close();
     throw error;
@@ -115,7 +127,15 @@ async function buildServices(
     log,
     commandLine,
     mailer: ownMailer,
-  }: { db: Database; metrics: Metrics; log: Logger; commandLine: boolean; mailer: Services['mailer'] | undefined },
+    requiresInteraction,
+  }: {
+    db: Database;
+    metrics: Metrics;
+    log: Logger;
+    commandLine: boolean;
+    mailer: Services['mailer'] | undefined;
+    requiresInteraction: IdentityDeps['requiresInteraction'];
+  },
 ): Promise<Services> {
   const secrets = await openSecretStore(db, config.keyEncryptionKey);
   const { sealer } = secrets;
@@ -150,6 +170,7 @@ async function buildServices(
     apiKeyRefused: metrics.apiKeyRefused,
     links: linksOf(config.issuerUrl),
     log,
+    requiresInteraction,
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
   });
   await identity.roles.seed();

@@ -6,18 +6,20 @@ import type { Identity } from '../identity/index.js';
 import type { Health } from '../platform/health/index.js';
 import { root } from '../platform/installation.js';
 import type { Logger } from '../platform/log/index.js';
+import { type AuthDeps, createAuthEndpoints } from './auth/index.js';
 import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
 import { createHealthEndpoint } from './health-endpoint.js';
 
 /** Everything below these is the API's. */
 const PREFIXES = ['/auth', '/v2', '/api'];
 
-export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> & {
-  identity: Identity;
-  health: Health;
-  issuerUrl: string;
-  log: Logger;
-};
+export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> &
+  Omit<AuthDeps, 'identity'> & {
+    identity: Identity;
+    health: Health;
+    issuerUrl: string;
+    log: Logger;
+  };
 
 export type Api = {
   /** answers what lies below the API's paths */
@@ -29,7 +31,7 @@ export type Api = {
 /** The JSON API for an installation's own applications. */
 export function createApi(deps: ApiDeps): Api {
   const { identity } = deps;
-  const endpoints: Endpoint[] = [createHealthEndpoint(deps)];
+  const endpoints: Endpoint[] = [...createAuthEndpoints(deps), createHealthEndpoint(deps)];
   return {
     edge: createApiEdge({
       ...deps,

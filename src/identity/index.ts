@@ -89,6 +89,8 @@ export type IdentityDeps = {
   links: Links;
   log: { warn(fields: object, message: string): void };
   settings: IdentitySettings;
+  /** whether an account needs more than its password; default: none does */
+  requiresInteraction?: ((accountId: string) => Promise<boolean>) | undefined;
   /** hashes beside argon2, bcrypt, PBKDF2 and scrypt that are verified and upgraded */
   passwordSchemes?: PasswordsDeps['schemes'];
 };
@@ -188,6 +190,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     ...shared,
     accounts: createAccountRepository(db),
     findPendingHash: registration.findPendingHash,
+    requiresInteraction: deps.requiresInteraction ?? (async () => false),
     settings: { failureFloorMs, requireVerifiedEmail: settings.requireVerifiedEmail, lockMinutes: LOCK_SECONDS / 60 },
   });
 

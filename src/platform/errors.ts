@@ -11,12 +11,14 @@ export class AppError extends Error {
   readonly status: number;
   readonly retryAfterSeconds: number | undefined;
   readonly details: readonly ErrorDetail[] | undefined;
+  /** where a person can go on with a browser, if that is the way */
+  readonly browserUrl: string | undefined;
 
   constructor(
     code: string,
     status: number,
     message: string,
-    options: { cause?: unknown; retryAfterSeconds?: number; details?: readonly ErrorDetail[] } = {},
+    options: { cause?: unknown; retryAfterSeconds?: number; details?: readonly ErrorDetail[]; browserUrl?: string } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AppError';
@@ -24,5 +26,6 @@ export class AppError extends Error {
     this.status = status;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.details = options.details;
+    this.browserUrl = options.browserUrl;
   }
 }

@@ -105,5 +105,7 @@ function answerProblem(ctx: Context, error: AppError): void {
 function sentName(name: string, endpoint: Endpoint | undefined): string {
   const renamed = endpoint?.errorPaths?.[name];
   if (renamed !== undefined) return renamed;
-  return endpoint?.memberNames === 'camelCase' ? name : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return endpoint?.memberNames === 'camelCase'
+    ? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

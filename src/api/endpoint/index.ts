@@ -6,6 +6,7 @@ export { type CallerDeps, insufficientPermission, requirePermission } from './ca
 export type { IsAllowedOrigin } from './cors.js';
 export {
   type Answer,
+  type AnswerDefinition,
   type Caller,
   type Endpoint,
   empty,

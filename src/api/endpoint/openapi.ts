@@ -14,6 +14,7 @@ export const problemSchema = z
     code: z.string().meta({ description: 'Stable: what programs decide by, such as `login.invalid_credentials`.' }),
     request_id: z.string().meta({ description: 'Under this id the request stands in the log.' }),
     errors: z.array(z.object({ path: z.string().meta({ description: 'The member, as it was sent.' }), message: z.string() })).optional(),
+    browser_url: z.string().optional().meta({ description: 'With `login.interaction_required`: where the person goes on in a browser.' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457).' });
 

@@ -14,3 +14,7 @@ export const loginDisabled = () => new AppError('login.disabled', 403, 'This acc
 
 export const loginRateLimited = (retryAfterSeconds: number) =>
   new AppError('login.rate_limited', 429, 'Too many failed attempts from your network. Try again in a moment.', { retryAfterSeconds });
+
+/** The password was right and is not enough: the rest happens in a browser. */
+export const loginInteractionRequired = (browserUrl: string) =>
+  new AppError('login.interaction_required', 403, 'This account needs more than a password. Sign in with a browser.', { browserUrl });

@@ -1,5 +1,6 @@
 import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
+import type { AppError } from '../../platform/errors.js';
 import type { RateLimiter } from '../../platform/limits/index.js';
 import type { Mailer } from '../../platform/mail/index.js';
 import { type Account, type AccountRow, type createAccountRepository, foldEmail, foldUsername, toAccount } from '../accounts/index.js';
@@ -7,7 +8,7 @@ import type { Links } from '../links.js';
 import type { Passwords } from '../passwords/index.js';
 import { type AttemptGuard, type AttemptKeys, attemptKeys } from './attempt-guard.js';
 import type { DeviceTokens } from './device-tokens.js';
-import { invalidCredentials, loginDisabled, loginUnverified } from './errors.js';
+import { invalidCredentials, loginDisabled, loginInteractionRequired, loginUnverified } from './errors.js';
 import { withFailureFloor } from './failure-floor.js';
 import type { SignInDevices } from './sign-in-devices.js';
 
@@ -23,6 +24,8 @@ export type LoginRequest = {
   browserToken?: string | undefined;
   /** default: the setting for the pages */
   requireVerified?: boolean | undefined;
+  /** false for a caller that can ask for nothing more than a password; default true */
+  interactive?: boolean | undefined;
 };
 
 export type LoginResult = {
@@ -35,7 +38,7 @@ export type Login = {
   /**
    * Signs in with a password.
    * @throws AppError `login.invalid_credentials` 401 (unknown account and wrong password alike), `login.locked` 403, and with the right
-   *   password only `login.disabled` 403, `login.unverified` 403; `login.rate_limited` 429, `passwords.busy` 503
+   *   password only `login.disabled` 403, `login.unverified` 403, `login.interaction_required` 403; `login.rate_limited` 429, `passwords.busy` 503
    */
   withPassword(request: LoginRequest): Promise<LoginResult>;
 };
@@ -48,6 +51,8 @@ export type LoginDeps = {
   signInDevices: SignInDevices;
   /** the password hash of a registration in this browser that waits for its confirmation */
   findPendingHash(pending: { email: string; browserToken: string }): Promise<string | null>;
+  /** whether an account needs more than its password */
+  requiresInteraction(accountId: string): Promise<boolean>;
   limiter: Pick<RateLimiter, 'consume'>;
   mailer: Pick<Mailer, 'send'>;
   audit: Audit;
@@ -118,11 +123,19 @@ export function createLogin(deps: LoginDeps): Login {
   }
 
   /** Told only after a right password. */
-  async function requireUsable(row: AccountRow, { ip, requireVerified = settings.requireVerifiedEmail }: LoginRequest): Promise<void> {
-    const refused = row.status !== 'active' ? loginDisabled() : requireVerified && row.emailVerifiedAt === null ? loginUnverified() : null;
+  async function requireUsable(row: AccountRow, request: LoginRequest): Promise<void> {
+    const refused = await findRefusal(row, request);
     if (!refused) return;
+    const { ip } = request;
     await audit.record({ type: 'login.refused', outcome: 'failure', subjectId: row.id, ip, detail: { reason: refused.code } });
     throw refused;
+  }
+
+  async function findRefusal(row: AccountRow, request: LoginRequest): Promise<AppError | null> {
+    const { requireVerified = settings.requireVerifiedEmail, interactive = true } = request;
+    if (row.status !== 'active') return loginDisabled();
+    if (requireVerified && row.emailVerifiedAt === null) return loginUnverified();
+    return !interactive && (await deps.requiresInteraction(row.id)) ? loginInteractionRequired(links.login) : null;
   }
 
   /** The password is right whatever becomes of this. */

@@ -18,6 +18,8 @@ export type VerifyRequest = {
   browserToken?: string | undefined;
   /** the password of that attempt, from any other browser */
   password?: string | undefined;
+  /** For an account that is there already the token alone is proof: for programs, which ask for the mail's token only. */
+  tokenSuffices?: boolean | undefined;
   ip?: string | undefined;
   userAgent?: string | undefined;
   deviceToken?: string | undefined;
@@ -140,7 +142,8 @@ export function createVerification(deps: VerificationDeps): Verification {
       if (found.state !== 'ok') throw tokenFault(found.state);
       const { attempt, accountId } = found;
       const sameBrowser = attempts.isFromBrowser(attempt, browserToken);
-      if (!sameBrowser) await requirePassword(attempt, request, accountId);
+      const proven = sameBrowser || (request.tokenSuffices === true && accountId !== null);
+      if (!proven) await requirePassword(attempt, request, accountId);
 
       const claimed = await claim(token, attempt, accountId, true).catch((error: unknown) => {
         // Somebody took the username, or the address, in this very moment: what is true now decides.

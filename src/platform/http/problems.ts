@@ -13,6 +13,8 @@ export type ProblemDetails = {
   code: string;
   request_id: string;
   errors?: readonly ErrorDetail[];
+  /** where a person can go on */
+  browser_url?: string;
 };
 
 /** The problem details of an error. `rename` turns the name of a member into the one that the caller sent. */
@@ -25,6 +27,7 @@ export function problemOf(error: AppError, requestId: string, rename: (path: str
     code: error.code,
     request_id: requestId,
     ...(error.details ? { errors: error.details.map(({ path, message }) => ({ path: rename(path), message })) } : {}),
+    ...(error.browserUrl === undefined ? {} : { browser_url: error.browserUrl }),
   };
 }
 

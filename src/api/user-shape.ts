@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import type { Account } from '../identity/index.js';
+
+/** An account as the JSON API tells it. */
+export const userSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    username: z.string().nullable(),
+    first_name: z.string().nullable(),
+    last_name: z.string().nullable(),
+    full_name: z.string().nullable(),
+    role: z.string().nullable().meta({ description: 'The highest of `roles`: admin, then manager, then user.' }),
+    roles: z.array(z.string()),
+    is_active: z.boolean(),
+    is_verified: z.boolean().meta({ description: 'Whether the address is confirmed.' }),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: 'User' });
+
+export type User = z.output<typeof userSchema>;
+
+const BY_RANK = ['admin', 'manager', 'user'];
+
+export function toUser(account: Account): User {
+  return {
+    id: account.id,
+    email: account.email,
+    username: account.username,
+    first_name: account.firstName,
+    last_name: account.lastName,
+    full_name: account.fullName,
+    role: BY_RANK.find((role) => account.roles.includes(role)) ?? account.roles[0] ?? null,
+    roles: account.roles,
+    is_active: account.status === 'active',
+    is_verified: account.emailVerifiedAt !== null,
+    created_at: account.createdAt.toISOString(),
+  };
+}
