@@ -74,6 +74,7 @@ export function createApp(services: Services): App {
         permissionsOf: identity.roles.permissionsOf,
         consents: services.consents,
         refreshUses: services.refreshUses,
+        dpopNonceSecret: services.dpopNonceSecret,
         requests: services.requests,
       }),
     extensions: createProviderExtensions({

@@ -102,6 +102,12 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
     on: 'its authorization requests must come through /par (RFC 9126)',
     off: 'authorization requests may come in the address',
   },
+  {
+    member: 'dpop_bound_access_tokens',
+    name: 'dpop-bound-access-tokens',
+    on: 'its tokens are always bound to a key (DPoP, RFC 9449)',
+    off: 'its tokens are bound to a key where it proves one',
+  },
 ];
 
 const number = wholeNumber({ min: 0, max: 9_999_999_999, what: 'a whole number' });

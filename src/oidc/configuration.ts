@@ -69,6 +69,8 @@ export type ConfigurationDeps = {
   findResource(identifier: string): ResourceServerInfo | undefined;
   consents: RememberedConsents;
   refreshUses: RefreshUses;
+  /** 32 bytes, the same in every process: a nonce that one gave is good at all */
+  dpopNonceSecret: Buffer;
   requests: Pick<RequestContexts, 'restingOn'>;
 };
 
@@ -91,6 +93,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       idTokenSigningAlgValues: ['RS256'],
       userinfoSigningAlgValues: ['RS256'],
       introspectionSigningAlgValues: ['RS256'],
+      dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
       clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     },
     // A form posted to /authorize or /logout is answered by a redirect to its GET, so that SameSite=Lax cookies come along.
@@ -126,9 +129,9 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     fetch: () => Promise.reject(new Error('outbound requests are off')),
     features: {
       devInteractions: { enabled: false },
-      // On by default in the library; off until they are built and tested here, since discovery would promise them.
-      dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: true },
+      // A proof counts only with a nonce of ours, so none can be made ahead of its time, and clocks need not agree (RFC 9449, sections 8 and 11.2).
+      dPoP: { enabled: true, nonceSecret: deps.dpopNonceSecret, requireNonce: () => true },
       userinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },

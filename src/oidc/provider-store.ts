@@ -21,12 +21,14 @@ export type ProviderStore = {
   requests: RequestContexts;
   refreshUses: RefreshUses;
   interactionStates: InteractionStates;
+  /** what DPoP nonces are made with, in every process the same */
+  dpopNonceSecret: Buffer;
 };
 
 export type ProviderStoreDeps = {
   config: Pick<Config, 'interactionTtlSeconds' | 'refreshReuseWindowSeconds' | 'notifyTokenReuse'>;
   db: Database;
-  secrets: Pick<SecretStore, 'sealer' | 'hmacPepper'>;
+  secrets: Pick<SecretStore, 'sealer' | 'hmacPepper' | 'dpopNonceSecret'>;
   clients: Pick<Clients, 'findProviderMetadata'>;
   audit: Audit;
   metrics: Pick<Metrics, 'tokenReuseDetected'>;
@@ -61,5 +63,5 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
       notify: config.notifyTokenReuse ? notify : undefined,
     }),
   });
-  return { adapter, requests, refreshUses, interactionStates: createInteractionStates({ db }) };
+  return { adapter, requests, refreshUses, interactionStates: createInteractionStates({ db }), dpopNonceSecret: secrets.dpopNonceSecret };
 }

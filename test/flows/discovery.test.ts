@@ -32,6 +32,7 @@ describe('discovery', () => {
       'claims_parameter_supported',
       'claims_supported',
       'code_challenge_methods_supported',
+      'dpop_signing_alg_values_supported',
       'end_session_endpoint',
       'grant_types_supported',
       'id_token_signing_alg_values_supported',

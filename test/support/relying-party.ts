@@ -15,7 +15,7 @@ export type RelyingParty = {
   /** The authorization request, and what its answer is checked against. */
   begin(parameters?: Parameters): Promise<{ url: URL; checks: Checks }>;
   /** Redeems the code of the address the browser was sent to. */
-  finish(location: string | URL, checks: Checks, parameters?: Parameters): Promise<Tokens>;
+  finish(location: string | URL, checks: Checks, parameters?: Parameters, options?: oidc.DPoPOptions): Promise<Tokens>;
 };
 
 /** A test server that knows the declared clients and resources. */
@@ -72,8 +72,8 @@ export async function createRelyingParty(
       });
       return { url, checks };
     },
-    finish: (location, checks, parameters) =>
-      oidc.authorizationCodeGrant(config, new URL(location), { ...checks, idTokenExpected: true }, parameters),
+    finish: (location, checks, parameters, options) =>
+      oidc.authorizationCodeGrant(config, new URL(location), { ...checks, idTokenExpected: true }, parameters, options),
   };
 }
 
@@ -98,12 +98,14 @@ export async function obtainTokens(
     parameters,
     remember,
     tokenParameters,
+    tokenOptions,
   }: {
     browser?: Browserless;
     person?: { email: string; password: string };
     parameters?: Parameters;
     remember?: boolean;
     tokenParameters?: Parameters;
+    tokenOptions?: oidc.DPoPOptions;
   } = {},
 ): Promise<SignedIn> {
   const someone = person ?? (await createPerson(server));
@@ -112,7 +114,7 @@ export async function obtainTokens(
   if (page.status === 200 && page.body.includes('name="password"'))
     page = await signIn(browser, page, { ...someone, ...(remember ? { remember } : {}) });
   if (page.status === 200 && page.body.includes('name="decision"')) page = await consent(browser, page);
-  const tokens = await party.finish(locationOf(page), checks, tokenParameters);
+  const tokens = await party.finish(locationOf(page), checks, tokenParameters, tokenOptions);
   return { browser, tokens, email: someone.email, accountId: String(tokens.claims()?.sub), checks };
 }
 

@@ -142,7 +142,7 @@ describe('client metadata', () => {
     ['id with a space', { client_id: 'a b' }, 'client_id'],
     ['id with NUL', { client_id: 'a\u0000' }, 'client_id'],
     ['id as an object', { client_id: { $ne: null } }, 'client_id'],
-    ['promise that is not kept', { dpop_bound_access_tokens: true }, 'dpop_bound_access_tokens'],
+    ['promise that is not kept', { frontchannel_logout_uri: 'https://app.example.com/out' }, 'frontchannel_logout_uri'],
     ['own keys', { jwks: { keys: [] } }, 'jwks'],
   ])('is refused: %s', (_title, members, path) => {
     expect(pathsOf({ ...web, ...members })).toEqual([path]);

@@ -27,7 +27,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'backchannel_token_delivery_mode',
   'backchannel_user_code_parameter',
   'default_acr_values',
-  'dpop_bound_access_tokens',
   'frontchannel_logout_session_required',
   'frontchannel_logout_uri',
   'id_token_encrypted_response_alg',

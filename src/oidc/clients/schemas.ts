@@ -101,6 +101,7 @@ export const clientMetadataSchema = z.object({
   subject_type: choiceOf(['public'], 'a kind of subject this server offers').optional(),
   require_auth_time: z.boolean().optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
+  dpop_bound_access_tokens: z.boolean().optional(),
   default_max_age: z.int().min(0).max(MAX_REFRESH_TTL_SECONDS).optional(),
   software_id: z.string().max(200).regex(displayable).optional(),
   software_version: z.string().max(100).regex(displayable).optional(),

@@ -11,7 +11,7 @@ export type FirstPartyToken = {
   expiresAt: Date;
 };
 
-/** Null for whatever is not good: another audience, an ended grant, a token that names no account. Whether the account may act is not asked here. */
+/** Null for whatever is not good: another audience, an ended grant, a token that names no account or is bound to a key. Whether the account may act is not asked here. */
 export type FirstPartyTokenCheck = (accessToken: string) => Promise<FirstPartyToken | null>;
 
 export function createFirstPartyTokenCheck({
@@ -25,6 +25,8 @@ export function createFirstPartyTokenCheck({
   return async (accessToken) => {
     const token = await jwtAccessTokens.find(accessToken);
     if (token?.grantId === null || token?.claims.aud !== audience || typeof token.claims.sub !== 'string') return null;
+    // Bound to a key or certificate that nobody shows here: as a mere bearer token it is worth nothing (RFC 9449, section 7.2).
+    if (token.claims.cnf !== undefined) return null;
     const scopes = new Set(String(token.claims.scope ?? '').split(' '));
     if (!scopes.has(FIRST_PARTY_SCOPE)) return null;
     return {
