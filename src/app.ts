@@ -9,6 +9,7 @@ import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
+import { createProviderFetch } from './oidc/provider-fetch.js';
 import { createAccountPages } from './pages/account/index.js';
 import { createBrowserCookies } from './pages/browser-cookies.js';
 import { createContinueTo } from './pages/continue-to.js';
@@ -59,6 +60,7 @@ export function createApp(services: Services): App {
     findResource: services.findResourceServer,
     requests: services.requests,
   });
+  const fetch = createProviderFetch({ outbound: services.outbound });
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
@@ -76,6 +78,7 @@ export function createApp(services: Services): App {
         refreshUses: services.refreshUses,
         dpopNonceSecret: services.dpopNonceSecret,
         requests: services.requests,
+        fetch,
       }),
     extensions: createProviderExtensions({
       audit: services.audit,

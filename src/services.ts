@@ -33,6 +33,7 @@ import { countClosedLocks, createRateLimiter, type RateLimiter } from './platfor
 import type { Logger } from './platform/log/index.js';
 import { createMailer } from './platform/mail/index.js';
 import { countSignIns, createMetrics, type Metrics } from './platform/metrics/index.js';
+import { createOutbound, type Outbound } from './platform/outbound/index.js';
 import { createRenderer, type Renderer } from './render/index.js';
 
 export type Services = ProviderStore & {
@@ -44,6 +45,7 @@ export type Services = ProviderStore & {
   limits: RateLimiter;
   changes: ChangeFeed;
   mailer: ReturnType<typeof createMailer>;
+  outbound: Outbound;
   renderer: Renderer;
   identity: Identity;
   signingKeys: SigningKeys;
@@ -156,6 +158,7 @@ async function buildServices(
       renderMail: renderer.mail,
       log,
     });
+  const outbound = createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
   const sessions = createSessions({ db, sealer });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
@@ -227,6 +230,7 @@ async function buildServices(
     limits,
     changes,
     mailer,
+    outbound,
     renderer,
     identity,
     signingKeys,

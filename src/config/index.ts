@@ -15,6 +15,7 @@ type Optional =
   | 'issuerUrl'
   | 'databaseUrl'
   | 'trustProxy'
+  | 'outboundAllow'
   | 'demo'
   | 'smtpUrl'
   | 'clientsFile'
@@ -31,6 +32,7 @@ export type Config = Omit<Parsed, Optional> & {
   databaseUrl: string;
   demo: boolean;
   firstPartyOrigins: string[];
+  outboundAllow: string[];
   logFormat: 'pretty' | 'json';
   /** How many passwords are hashed at a time. */
   hashConcurrency: number;
@@ -75,6 +77,7 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   config.databaseUrl ??= `file:${path.join(config.dataDir, 'latchkey.db')}`;
   config.demo ??= !production;
   config.firstPartyOrigins ??= [];
+  config.outboundAllow ??= production ? [] : ['127.0.0.0/8', '::1'];
   config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
   if (production) {
     // What is faulty in itself is not called missing as well.

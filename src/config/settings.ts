@@ -1,3 +1,4 @@
+import { clientSettings } from './clients.js';
 import { setting } from './define.js';
 import { lifetimeSettings } from './lifetimes.js';
 import * as value from './values.js';
@@ -114,20 +115,7 @@ export const settings = {
     schema: value.onOff,
     fallback: 'off',
   }),
-  clientsFile: setting({
-    name: 'CLIENTS_FILE',
-    group: 'Clients',
-    meaning: 'JSON or YAML array of client metadata (RFC 7591), applied at every start',
-    schema: value.text,
-    fallbackNote: 'none',
-  }),
-  resourcesFile: setting({
-    name: 'RESOURCES_FILE',
-    group: 'Clients',
-    meaning: 'JSON or YAML array of resource servers: `{identifier, name, scopes, access_token_format, access_token_ttl_seconds}`',
-    schema: value.text,
-    fallbackNote: 'none',
-  }),
+  ...clientSettings,
   firstPartyApi: setting({
     name: 'FIRST_PARTY_API',
     group: 'API',

@@ -122,4 +122,17 @@ export const trustProxy = z.string().transform((value, context) => {
   return { addresses } as const;
 });
 
+const HOST_NAME = /^(\*\.)?(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*$/i;
+
+/** Host names, `*.suffix`, addresses and networks in a comma list. */
+export const outboundAllow = list.pipe(
+  z.array(
+    z.string().refine(
+      // The last label of a name is no number: 10.0.0 and 0x7f.1 are addresses that somebody mistyped.
+      (entry) => isAddressOrNetwork(entry) || (HOST_NAME.test(entry) && !/(^|\.)(\d+|0x[0-9a-f]*)$/i.test(entry)),
+      'must be a comma list of host names (api.example.internal), *.suffixes, addresses and networks (10.1.0.0/16)',
+    ),
+  ),
+);
+
 export const color = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'must be a colour such as #1f6feb');

@@ -72,6 +72,8 @@ export type ConfigurationDeps = {
   /** 32 bytes, the same in every process: a nonce that one gave is good at all */
   dpopNonceSecret: Buffer;
   requests: Pick<RequestContexts, 'restingOn'>;
+  /** for every address that a client names */
+  fetch: NonNullable<Configuration['fetch']>;
 };
 
 /** Assembles oidc-provider's options: the one place where they are set. */
@@ -125,8 +127,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     clientBasedCORS: (_ctx, origin, client) =>
       origin !== 'null' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
     renderError: (ctx, out, error) => deps.pages.error(ctx, out, error),
-    // Outbound requests stay shut until a guarded fetch opens them.
-    fetch: () => Promise.reject(new Error('outbound requests are off')),
+    fetch: deps.fetch,
     features: {
       devInteractions: { enabled: false },
       pushedAuthorizationRequests: { enabled: true },

@@ -5,7 +5,7 @@
  */
 export { type ClientProfile, PROFILE_NAMES } from './capabilities.js';
 export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from './declared.js';
-export { extraClientMetadata, restrictScope } from './provider-metadata.js';
+export { extraClientMetadata, isOperatorMade, restrictScope } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';
 export { CLIENTS_TOPIC } from './repository.js';
 export { type ClientSettings, type Clients, type ClientsDeps, createClients, type GrantEnder } from './service.js';

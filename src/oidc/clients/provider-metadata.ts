@@ -1,5 +1,5 @@
 import { OPENID_SCOPES } from '../resources/index.js';
-import { type Client, describeClient } from './record.js';
+import { type Client, type ClientSource, describeClient } from './record.js';
 
 /**
  * Proves that metadata comes from the registry: what arrives over HTTP is parsed JSON and can never be an instance of this. Without the proof a
@@ -40,6 +40,11 @@ export const extraClientMetadata = {
     if (!(members[PROOF_MEMBER] instanceof RegistryProof)) delete members[key];
   },
 };
+
+const OPERATORS: ReadonlySet<unknown> = new Set<ClientSource>(['declared', 'operator']);
+
+/** True for a client that somebody who runs this installation made: the operator stands behind what it says. @param client as oidc-provider hands it over */
+export const isOperatorMade = (client: object): boolean => OPERATORS.has((client as { client_source?: unknown }).client_source);
 
 /** What oidc-provider's Client model is made of. */
 export type ProviderMetadata = Record<string, unknown> & { client_id: string };

@@ -1,0 +1,53 @@
+import { LRUCache } from 'lru-cache';
+import { Provider } from 'oidc-provider';
+import { now } from '../platform/clock.js';
+import type { Outbound } from '../platform/outbound/index.js';
+import { isOperatorMade } from './clients/index.js';
+
+/** How long an address that gave nothing is left alone: every request of its client would ask it again. */
+const FAILURE_SECONDS = 10;
+/** The longest that keys are taken as current without a look; whoever says more in `Cache-Control` could not take a key back. */
+const MAX_AGE_SECONDS = 3600;
+
+/**
+ * The provider's `fetch`. What it asks for is JSON that a client published; anything else, and any status but 200, is a failure, which is remembered
+ * for a moment.
+ */
+export function createProviderFetch({ outbound }: { outbound: Outbound }): typeof globalThis.fetch {
+  const failures = new LRUCache<string, Error>({ max: 1000, ttl: FAILURE_SECONDS * 1000, ttlResolution: 0, perf: { now } });
+
+  return async (address, { method = 'GET', headers, body, signal } = {}) => {
+    const url = new URL(address instanceof Request ? address.url : address).href;
+    const trusted = isNamedByOperator(url);
+    const sent = { url, trusted, purpose: 'provider', headers, signal: signal ?? undefined };
+    if (method !== 'GET') return outbound.fetch({ ...sent, method: 'POST', body: String(body ?? '') });
+    const place = `${trusted} ${url}`;
+    const failed = failures.get(place);
+    if (failed) throw failed;
+    try {
+      const response = await outbound.fetch(sent);
+      if (response.status !== 200) throw new Error(`expected 200 OK, got ${response.status}`);
+      const text = await response.text();
+      JSON.parse(text);
+      return new Response(text, { status: 200, headers: cacheable(response.headers) });
+    } catch (error) {
+      failures.set(place, error as Error);
+      throw error;
+    }
+  };
+}
+
+/** The client of the request being answered, if an operator made it and it is this client that names the address. */
+function isNamedByOperator(url: string): boolean {
+  const client = Provider.ctx?.oidc?.client;
+  return client?.jwksUri !== undefined && isOperatorMade(client) && new URL(client.jwksUri).href === url;
+}
+
+function cacheable(given: Headers): Headers {
+  const maxAge = Number(/max-age=(\d{1,9})/.exec(given.get('cache-control') ?? '')?.[1] ?? 0);
+  const type = given.get('content-type');
+  return new Headers({
+    ...(type === null ? {} : { 'content-type': type }),
+    'cache-control': `max-age=${Math.min(maxAge, MAX_AGE_SECONDS)}`,
+  });
+}
