@@ -54,7 +54,14 @@ export function createApp(services: Services): App {
   const { findClient, findResource } = services;
   const mailboxUrl = services.mailer.mailbox ? '/dev/mailbox' : undefined;
 
-  const providerPages = createProviderPages({ pages, findClient, findAccount: identity.accounts.find, development, log });
+  const providerPages = createProviderPages({
+    pages,
+    findClient,
+    findAccount: identity.accounts.find,
+    listTold: services.logoutNotices.listTold,
+    development,
+    log,
+  });
   const firstPartyGrant = createFirstPartyGrant({
     issuerUrl: config.issuerUrl,
     findResource: services.findResourceServer,
@@ -89,8 +96,10 @@ export function createApp(services: Services): App {
       isPreviousSecret: services.clients.isPreviousSecret,
       refreshUses: services.refreshUses,
       firstPartyGrant,
+      logoutNotices: services.logoutNotices,
     }),
   });
+  services.logoutNotices.deliverWith(holder);
   const firstParty = createFirstParty({
     issuerUrl: config.issuerUrl,
     holder,

@@ -17,6 +17,7 @@ import { createFirstPartyTokenCheck, type FirstPartyTokenCheck, firstPartyResour
 import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
 import { addHousekeeping } from './oidc/housekeeping/index.js';
 import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
+import { createLogoutNotices, type LogoutNotices } from './oidc/logout-notices/index.js';
 import { createProviderStore, type ProviderStore } from './oidc/provider-store.js';
 import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-access.js';
 import { createResources, type Resources } from './oidc/resources/index.js';
@@ -34,6 +35,7 @@ import type { Logger } from './platform/log/index.js';
 import { createMailer } from './platform/mail/index.js';
 import { countSignIns, createMetrics, type Metrics } from './platform/metrics/index.js';
 import { createOutbound, type Outbound } from './platform/outbound/index.js';
+import { createOutbox, type Outbox } from './platform/outbox/index.js';
 import { createRenderer, type Renderer } from './render/index.js';
 
 export type Services = ProviderStore & {
@@ -51,6 +53,8 @@ export type Services = ProviderStore & {
   signingKeys: SigningKeys;
   clients: Clients;
   resources: Resources;
+  outbox: Outbox;
+  logoutNotices: LogoutNotices;
   sessions: Sessions;
   grants: Grants;
   consents: Consents;
@@ -72,6 +76,9 @@ export type Services = ProviderStore & {
 
 /** 128 random bits in base64 (RFC 6749, section 10.10). Guesses at the token endpoint are not limited, so that nobody stops another's client. */
 const MIN_SECRET_CHARS = 22;
+
+/** What was not delivered at once, or by a process that has ended. */
+const OUTBOX_SECONDS = 5;
 
 const OUTAGES: Record<DatabaseTrouble, string> = {
   unreachable: 'the database cannot be reached; requests are answered 503 until it can',
@@ -159,9 +166,25 @@ async function buildServices(
       log,
     });
   const outbound = createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
-  const sessions = createSessions({ db, sealer });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
+  const resources = createResources({
+    declared: await declaredResources(config),
+    builtIn: [firstPartyResource(config.issuerUrl)],
+  });
+  const clients = createClients({
+    db,
+    sealer,
+    changes,
+    grants,
+    resources,
+    audit,
+    log,
+    settings: { minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
+  });
+  const outbox = createOutbox({ db, sealer, log });
+  const logoutNotices = createLogoutNotices({ outbox, clients });
+  const sessions = createSessions({ db, sealer, notices: logoutNotices });
   const identity = createIdentity({
     db,
     sealer,
@@ -177,20 +200,6 @@ async function buildServices(
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
   });
   await identity.roles.seed();
-  const resources = createResources({
-    declared: await declaredResources(config),
-    builtIn: [firstPartyResource(config.issuerUrl)],
-  });
-  const clients = createClients({
-    db,
-    sealer,
-    changes,
-    grants,
-    resources,
-    audit,
-    log,
-    settings: { minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
-  });
   if (!commandLine) await registerClients(clients, config, log);
   const signingKeys = createSigningKeys({
     db,
@@ -214,6 +223,7 @@ async function buildServices(
     passwordHashQueueDepth: identity.passwords.queueDepth,
   });
   const jobs = createJobRunner({ log });
+  jobs.every({ name: 'deliver messages', seconds: OUTBOX_SECONDS, run: outbox.run });
   addHousekeeping(jobs, { config, db, signingKeys, metrics, log });
   const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
   const findClient = async (clientId: string) => {
@@ -236,6 +246,8 @@ async function buildServices(
     signingKeys,
     clients,
     resources,
+    outbox,
+    logoutNotices,
     sessions,
     grants,
     consents,
@@ -264,6 +276,7 @@ async function buildServices(
     },
     async close() {
       await jobs.stop();
+      await outbox.idle();
       await changes.stop();
       clients.close();
       signingKeys.close();

@@ -13,6 +13,7 @@ import { addDoctorCommand } from './doctor/index.js';
 import { describeFailure } from './failure.js';
 import { addKeyCommands } from './key-commands.js';
 import { addMigrateCommand } from './migrate-command.js';
+import { addOutboxCommands } from './outbox-commands.js';
 import { addRoleCommands } from './role-commands.js';
 import { addSessionCommands } from './session-commands.js';
 import { addStormCommand } from './storm/index.js';
@@ -58,6 +59,7 @@ Examples:
   addUserCommands(program, cli);
   addRoleCommands(program, cli);
   addSessionCommands(program, cli);
+  addOutboxCommands(program, cli);
   addKeyCommands(program, cli);
   addMigrateCommand(program, cli);
   addDoctorCommand(program, cli);

@@ -9,6 +9,7 @@ type Json = { json?: boolean };
 
 const dataOf = (session: SessionSummary) => ({
   id: session.uid,
+  kind: session.kind,
   signed_in_at: session.signedInAt.toISOString(),
   last_seen_at: session.lastSeenAt.toISOString(),
   expires_at: session.expiresAt.toISOString(),
@@ -22,22 +23,27 @@ export function addSessionCommands(program: Command, cli: Cli): void {
   const sessions = program.command('sessions').description('where people are signed in');
   sessions
     .command('list')
-    .description('list the browser sessions of an account, the last used first')
+    .description('list where an account is signed in, in browsers and over the API, the last used first')
     .argument('<account>', 'id, e-mail address or username')
     .option('--json', 'print one JSON object: {account_id, sessions}')
     .action(async (named: string, options: Json) => {
       await cli.withServices(async (services) => {
         const { id, email } = await getAccount(services, named);
         const found = await services.sessions.list(id);
-        const rows = found.map(({ uid, signedInAt, lastSeenAt, ip, userAgent, clientIds }) => [
+        const rows = found.map(({ uid, kind, signedInAt, lastSeenAt, ip, userAgent, clientIds }) => [
           uid,
+          kind,
           signedInAt,
           lastSeenAt,
           ip,
           clientIds,
           userAgent,
         ]);
-        const text = table(['SESSION', 'SIGNED IN', 'LAST SEEN', 'ADDRESS', 'CLIENTS', 'BROWSER'], rows, `${email} is signed in nowhere.`);
+        const text = table(
+          ['SESSION', 'KIND', 'SIGNED IN', 'LAST SEEN', 'ADDRESS', 'CLIENTS', 'USER AGENT'],
+          rows,
+          `${email} is signed in nowhere.`,
+        );
         cli.print({ data: { account_id: id, sessions: found.map(dataOf) }, text }, options);
       });
     });

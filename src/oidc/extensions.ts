@@ -6,6 +6,7 @@ import type { RefreshUses } from './adapter/index.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
+import type { LogoutNotices } from './logout-notices/index.js';
 import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
@@ -21,6 +22,7 @@ export type ExtensionDeps = {
   refreshUses: RefreshUses;
   jwtAccessTokens: JwtAccessTokens;
   firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
+  logoutNotices: Pick<LogoutNotices, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
 };
@@ -35,6 +37,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
     deps.firstPartyGrant.extension,
+    deps.logoutNotices.extension,
     acceptPreviousSecrets(deps),
     reportEvents(deps),
   ];

@@ -15,15 +15,20 @@ export function createProviderPages({
   pages,
   findClient,
   findAccount,
+  listTold,
   development,
   log,
 }: {
   pages: PageKit;
   findClient: FindClient;
   findAccount(accountId: string): Promise<Account | null>;
+  /** those of the applications that hear of a sign-out */
+  listTold(clientIds: readonly string[]): Promise<string[]>;
   development: boolean;
   log: Logger;
 }): ProviderPages {
+  const namesOf = async (clientIds: readonly string[]) =>
+    (await Promise.all(clientIds.map(async (id) => (await findClient(id))?.name ?? []))).flat();
   // The library makes its own Koa context for the same request; to our pages the two are alike.
   const plain = (ctx: unknown) => ctx as Context;
   return {
@@ -69,6 +74,7 @@ export function createProviderPages({
           hidden: { xsrf },
           account: account ? personOf(account) : undefined,
           clientOnly: client !== undefined,
+          told: await namesOf(await listTold(Object.keys(session?.authorizations ?? {}))),
         },
         { client: client ? askingClient(await findClient(client.clientId)) : undefined },
       );

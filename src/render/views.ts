@@ -132,7 +132,13 @@ export type ResetView = NewPasswordModel & {
 export type ResetDoneView = { continueUrl: string };
 
 /** Buttons: `logout` = `yes` ends the session everywhere; without it only the application's part ends (offered if `clientOnly`). */
-export type LogoutView = FormModel & { account?: Person | undefined; clientOnly?: boolean | undefined; stayUrl?: string | undefined };
+export type LogoutView = FormModel & {
+  account?: Person | undefined;
+  clientOnly?: boolean | undefined;
+  /** names of the applications that will hear of it */
+  told?: readonly string[] | undefined;
+  stayUrl?: string | undefined;
+};
 
 /** Sends the browser on by POST, by itself where scripts run. No CSRF field: the form may go to an application. */
 export type ForwardView = { action: string; fields: Readonly<Record<string, string>> };

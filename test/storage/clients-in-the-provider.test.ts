@@ -75,6 +75,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       jwtAccessTokens,
       isPreviousSecret: clients.isPreviousSecret,
       firstPartyGrant: { extension() {} },
+      logoutNotices: { extension() {} },
       metrics: createMetrics(),
       refreshUses: createRefreshUses(),
     });

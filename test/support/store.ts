@@ -75,7 +75,7 @@ export function buildStore({
     unreadable,
     refreshUses,
     reuses,
-    sessions: createSessions({ db, sealer: secrets.sealer }),
+    sessions: createSessions({ db, sealer: secrets.sealer, notices: { statements: async () => [], wake() {} } }),
     grants: createGrants({ db, sealer: secrets.sealer }),
     consents: createConsents({ db }),
     purge: createPurge({ db, batchSize: 20 }),

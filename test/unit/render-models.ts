@@ -134,7 +134,14 @@ export function buildViewCases(words: Words): ViewCases {
     'interaction/reset-done': { minimal: { continueUrl: '/login' }, maximal: { continueUrl: words.url } },
     'interaction/logout': {
       minimal: form,
-      maximal: { ...action, account, clientOnly: true, stayUrl: '/account', errors: [{ code: words.text }] },
+      maximal: {
+        ...action,
+        account,
+        clientOnly: true,
+        told: [words.client, words.text],
+        stayUrl: '/account',
+        errors: [{ code: words.text }],
+      },
     },
     'interaction/forward': {
       minimal: { action: '/logout/confirm', fields: {} },

@@ -27,6 +27,9 @@ export type StoredSignIn = {
   expiresAt: Date;
 };
 
+/** Not run yet. */
+export type Statement = ReturnType<Database['client']['$executeRaw']>;
+
 export type SessionRepository = ReturnType<typeof createSessionRepository>;
 
 const nothing = sql`1 = 0`;
@@ -74,8 +77,10 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
         expiresAt: new Date(row.expires_at),
       }));
     },
-    async isGrantOf(id: string, accountId: string): Promise<boolean> {
-      return (await client.grant.count({ where: { id, accountId, ...living() } })) > 0;
+    /** @param accountId undefined: anybody's */
+    async hasGrant(id: string, accountId: string | undefined): Promise<boolean> {
+      const owner = accountId === undefined ? {} : { accountId };
+      return (await client.grant.count({ where: { id, ...owner, ...living() } })) > 0;
     },
     /** @returns false when it had ended already */
     async endGrant(id: string): Promise<boolean> {
@@ -85,16 +90,17 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     find(uid: string): Promise<StoredSession | null> {
       return client.session.findFirst({ where: { uid, ...living() }, select });
     },
-    /** @returns false when it had ended already */
-    async end(uid: string, grantIds: readonly string[]): Promise<boolean> {
+    /** @param others what is to happen with it, or not at all. @returns false when it had ended already */
+    async end(uid: string, grantIds: readonly string[], others: readonly Statement[]): Promise<boolean> {
       const [ended] = await client.$transaction([
         client.$executeRaw`UPDATE sessions SET revoked_at = ${nowDate()} WHERE uid = ${uid} AND revoked_at IS NULL`,
         ...revocation.statements({ grants: within(sql`id`, grantIds), artifacts: within(sql`grant_id`, grantIds) }),
+        ...others,
       ]);
       return (ended ?? 0) > 0;
     },
     /** @param kept a sign-in that goes on */
-    async endAll(accountId: string, kept: KeptSignIn | undefined): Promise<void> {
+    async endAll(accountId: string, kept: KeptSignIn | undefined, others: readonly Statement[]): Promise<void> {
       const keptGrants = kept?.grantIds ?? [];
       const butSession = kept?.uid !== undefined ? sql`AND uid <> ${kept.uid}` : noSql;
       // An interaction is somebody half-way through signing in: with the old password, as far as anybody knows.
@@ -111,6 +117,7 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
           grants: sql`account_id = ${accountId} AND NOT ${within(sql`id`, keptGrants)}`,
           artifacts: sql`account_id = ${accountId} ${butArtifacts}`,
         }),
+        ...others,
       ]);
     },
   };

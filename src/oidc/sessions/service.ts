@@ -1,6 +1,6 @@
 import { isKey, type PayloadCodec, places } from '../adapter/index.js';
 import { FIRST_PARTY_CLIENT_ID } from '../first-party/index.js';
-import type { KeptSignIn, SessionRepository, StoredSession } from './repository.js';
+import type { KeptSignIn, SessionRepository, Statement, StoredSession } from './repository.js';
 
 export type SessionSummary = {
   /** names the sign-in and is no secret: a browser session's uid, or the id of the grant where there is no browser */
@@ -35,17 +35,34 @@ export type Sessions = {
   endAll(accountId: string, options?: { exceptSessionUid?: string }): Promise<void>;
 };
 
-export function createSessionService({ repository, codec }: { repository: SessionRepository; codec: PayloadCodec }): Sessions {
+/** Tells applications that sign-ins at them have ended: statements for the transaction that ends them, and a wake-up call after it. */
+export type EndNotices = {
+  statements(ended: readonly { clientId: string; accountId: string; sid: string }[]): Promise<Statement[]>;
+  wake(): void;
+};
+
+type Deps = { repository: SessionRepository; codec: PayloadCodec; notices: EndNotices };
+
+export function createSessionService({ repository, codec, notices }: Deps): Sessions {
   const authorizationsOf = ({ uid, payload }: StoredSession) => codec.open(places.session(uid), payload)?.authorizations ?? {};
   const grantIdsOf = (session: StoredSession, { persistent }: { persistent: boolean }) =>
     Object.values(authorizationsOf(session)).flatMap(({ grantId, persistsLogout }) =>
       grantId && (persistent || !persistsLogout) ? [grantId] : [],
     );
+  /** What the applications of sessions are to be told when these end. */
+  const noticesOf = (ended: readonly StoredSession[]) =>
+    notices.statements(
+      ended.flatMap((session) =>
+        Object.entries(authorizationsOf(session)).flatMap(([clientId, { sid }]) =>
+          session.accountId !== null && sid ? [{ clientId, accountId: session.accountId, sid }] : [],
+        ),
+      ),
+    );
   /** What goes on when all else of an account ends: a session with the grants its authorizations name, or one grant without a session. */
   async function keptOf(session: StoredSession | null, accountId: string, uid: string | undefined): Promise<KeptSignIn | undefined> {
     if (session)
       return session.accountId === accountId ? { uid: session.uid, grantIds: grantIdsOf(session, { persistent: true }) } : undefined;
-    return isKey(uid) && (await repository.isGrantOf(uid, accountId)) ? { uid: undefined, grantIds: [uid] } : undefined;
+    return isKey(uid) && (await repository.hasGrant(uid, accountId)) ? { uid: undefined, grantIds: [uid] } : undefined;
   }
 
   return {
@@ -72,15 +89,19 @@ export function createSessionService({ repository, codec }: { repository: Sessio
     },
     async end(uid, { accountId } = {}) {
       const session = isKey(uid) ? await repository.find(uid) : null;
-      if (!session && isKey(uid) && accountId !== undefined && (await repository.isGrantOf(uid, accountId)))
-        return repository.endGrant(uid);
+      if (!session && isKey(uid) && (await repository.hasGrant(uid, accountId))) return repository.endGrant(uid);
       if (!session || (accountId !== undefined && session.accountId !== accountId)) return false;
-      return repository.end(uid, grantIdsOf(session, { persistent: false }));
+      const ended = await repository.end(uid, grantIdsOf(session, { persistent: false }), await noticesOf([session]));
+      notices.wake();
+      return ended;
     },
     async endAll(accountId, { exceptSessionUid } = {}) {
       if (!isKey(accountId)) return;
       const session = isKey(exceptSessionUid) ? await repository.find(exceptSessionUid) : null;
-      await repository.endAll(accountId, await keptOf(session, accountId, exceptSessionUid));
+      const kept = await keptOf(session, accountId, exceptSessionUid);
+      const ending = (await repository.list(accountId)).filter(({ uid }) => uid !== kept?.uid);
+      await repository.endAll(accountId, kept, await noticesOf(ending));
+      notices.wake();
     },
   };
 }

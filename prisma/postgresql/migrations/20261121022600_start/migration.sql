@@ -245,6 +245,20 @@ CREATE TABLE "leases" (
     CONSTRAINT "leases_pkey" PRIMARY KEY ("name")
 );
 
+-- CreateTable
+CREATE TABLE "outbox_messages" (
+    "id" TEXT NOT NULL,
+    "topic" TEXT NOT NULL,
+    "recipient" TEXT NOT NULL,
+    "payload" TEXT NOT NULL,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
+    "created_at" TIMESTAMP(3) NOT NULL,
+    "next_attempt_at" TIMESTAMP(3),
+    "last_error" TEXT,
+
+    CONSTRAINT "outbox_messages_pkey" PRIMARY KEY ("id")
+);
+
 -- CreateIndex
 CREATE UNIQUE INDEX "accounts_email_key" ON "accounts"("email");
 
@@ -337,6 +351,12 @@ CREATE INDEX "consents_client_id_idx" ON "consents"("client_id");
 
 -- CreateIndex
 CREATE INDEX "signing_keys_state_idx" ON "signing_keys"("state");
+
+-- CreateIndex
+CREATE INDEX "outbox_messages_next_attempt_at_idx" ON "outbox_messages"("next_attempt_at");
+
+-- CreateIndex
+CREATE INDEX "outbox_messages_topic_created_at_idx" ON "outbox_messages"("topic", "created_at");
 
 -- AddForeignKey
 ALTER TABLE "role_permissions" ADD CONSTRAINT "role_permissions_role_name_fkey" FOREIGN KEY ("role_name") REFERENCES "roles"("name") ON DELETE CASCADE ON UPDATE CASCADE;

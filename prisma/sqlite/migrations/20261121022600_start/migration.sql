@@ -223,6 +223,18 @@ CREATE TABLE "leases" (
     "expires_at" DATETIME NOT NULL
 );
 
+-- CreateTable
+CREATE TABLE "outbox_messages" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "topic" TEXT NOT NULL,
+    "recipient" TEXT NOT NULL,
+    "payload" TEXT NOT NULL,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
+    "created_at" DATETIME NOT NULL,
+    "next_attempt_at" DATETIME,
+    "last_error" TEXT
+);
+
 -- CreateIndex
 CREATE UNIQUE INDEX "accounts_email_key" ON "accounts"("email");
 
@@ -315,3 +327,9 @@ CREATE INDEX "consents_client_id_idx" ON "consents"("client_id");
 
 -- CreateIndex
 CREATE INDEX "signing_keys_state_idx" ON "signing_keys"("state");
+
+-- CreateIndex
+CREATE INDEX "outbox_messages_next_attempt_at_idx" ON "outbox_messages"("next_attempt_at");
+
+-- CreateIndex
+CREATE INDEX "outbox_messages_topic_created_at_idx" ON "outbox_messages"("topic", "created_at");

@@ -85,6 +85,7 @@ export const interaction = {
   'logout.title': 'Sign out?',
   'logout.lead': 'You are signed in as {name}.',
   'logout.everywhere_hint': 'Signing out ends your session at {brand} in this browser, and with it every application that uses it.',
+  'logout.told': 'These applications are told, and sign you out as well:',
   'logout.submit': 'Sign out',
   'logout.client_only': 'Sign out of {client} only',
   'logout.stay': 'Stay signed in',

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import type { Cli } from './context.js';
+import { table } from './output.js';
+
+type Json = { json?: boolean };
+
+/** `latchkey outbox ...` */
+export function addOutboxCommands(program: Command, cli: Cli): void {
+  const outbox = program.command('outbox').description('messages to applications that could not be delivered');
+  outbox
+    .command('list')
+    .description('list what was given up, the newest first')
+    .option('--json', 'print one JSON object: {messages}')
+    .action(async (options: Json) => {
+      await cli.withServices(async (services) => {
+        const found = await services.outbox.listGivenUp();
+        const rows = found.map(({ id, topic, recipient, attempts, createdAt, lastError }) => [
+          id,
+          topic,
+          recipient,
+          attempts,
+          createdAt,
+          lastError,
+        ]);
+        const messages = found.map(({ id, topic, recipient, attempts, createdAt, lastError }) => ({
+          ...{ id, topic, recipient, attempts, created_at: createdAt.toISOString(), last_error: lastError },
+        }));
+        const text = table(
+          ['MESSAGE', 'TOPIC', 'RECIPIENT', 'ATTEMPTS', 'SINCE', 'LAST ERROR'],
+          rows,
+          'Everything was delivered, or is still tried.',
+        );
+        cli.print({ data: { messages }, text }, options);
+      });
+    });
+  outbox
+    .command('retry')
+    .description('try again what was given up; a running server delivers it')
+    .argument('[message...]', 'ids from "outbox list" (default: all)')
+    .option('--json', 'print one JSON object: {retried}')
+    .action(async (ids: string[], options: Json) => {
+      await cli.withServices(async (services) => {
+        const retried = await services.outbox.retry(ids.length > 0 ? ids : undefined);
+        const text = retried === 1 ? 'One message is tried again.\n' : `${retried} messages are tried again.\n`;
+        cli.print({ data: { retried }, text }, options);
+      });
+    });
+}

@@ -1,0 +1,67 @@
+/**
+ * Owns: telling applications that somebody signed out (OpenID Connect Back-Channel Logout 1.0): who is told, and that it is told although the
+ * application is down for a while and without anybody waiting for it. Does not own: ending sessions (oidc/sessions, oidc-provider), the token that
+ * is sent (oidc-provider makes it at each attempt, so that it is fresh).
+ */
+import type { Outbox } from '../../platform/outbox/index.js';
+import type { ProviderExtension, ProviderHolder } from '../provider.js';
+
+/** One sign-in at one application that has ended. */
+export type EndedSignIn = { clientId: string; accountId: string; sid: string };
+
+export type LogoutNotices = {
+  /** Those of the applications that want to hear of it. */
+  listTold(clientIds: readonly string[]): Promise<string[]>;
+  /** The statements that note whom to tell, for the transaction that ends the sign-ins. */
+  statements(ended: readonly EndedSignIn[]): Promise<ReturnType<Outbox['statement']>[]>;
+  /** Tells them now; to be called when that transaction is through. */
+  wake(): void;
+  /** oidc-provider's own sign-out notes whom to tell instead of waiting for them. */
+  extension: ProviderExtension;
+  /** From now on this process delivers. */
+  deliverWith(holder: Pick<ProviderHolder, 'current'>): void;
+};
+
+type Deps = {
+  outbox: Pick<Outbox, 'statement' | 'add' | 'wake' | 'deliverBy'>;
+  clients: { findProviderMetadata(id: string): Promise<Record<string, unknown> | undefined> };
+};
+
+type Notifying = { clientId: string; backchannelLogoutUri?: string; backchannelLogout(sub: string, sid: string): Promise<void> };
+
+const TOPIC = 'backchannel_logout';
+/** The library's own delivery, which the extension puts aside. */
+const SEND = Symbol('sends a logout token');
+
+export function createLogoutNotices({ outbox, clients }: Deps): LogoutNotices {
+  const message = (ended: EndedSignIn) => ({ topic: TOPIC, recipient: ended.clientId, payload: ended });
+  const wantsToHear = async (clientId: string) =>
+    typeof (await clients.findProviderMetadata(clientId))?.backchannel_logout_uri === 'string' ? [clientId] : [];
+  const listTold: LogoutNotices['listTold'] = async (clientIds) => (await Promise.all([...new Set(clientIds)].map(wantsToHear))).flat();
+  return {
+    listTold,
+    async statements(ended) {
+      const told = new Set(await listTold(ended.map(({ clientId }) => clientId)));
+      return ended.filter(({ clientId }) => told.has(clientId)).map((each) => outbox.statement(message(each)));
+    },
+    wake: outbox.wake,
+    extension(provider) {
+      const prototype = provider.Client.prototype as unknown as Notifying & { [SEND]?: Notifying['backchannelLogout'] };
+      prototype[SEND] = prototype.backchannelLogout;
+      prototype.backchannelLogout = async function noteLogout(this: Notifying, accountId, sid) {
+        await outbox.add(message({ clientId: this.clientId, accountId, sid }));
+      };
+    },
+    deliverWith(holder) {
+      outbox.deliverBy(TOPIC, async ({ payload }) => {
+        const { clientId, accountId, sid } = payload as EndedSignIn;
+        const client = (await holder.current.Client.find(clientId)) as unknown as
+          | (Notifying & { [SEND]: Notifying['backchannelLogout'] })
+          | undefined;
+        // Gone meanwhile, or does not want to hear any more: there is nobody to tell.
+        if (!client?.backchannelLogoutUri) return;
+        await client[SEND](accountId, sid);
+      });
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { addSeconds, nowDate } from '../clock.js';
+import { randomId, type Sealer } from '../crypto/index.js';
+import type { Logger } from '../log/index.js';
+import type { OutboxRepository, OutboxRow } from './repository.js';
+
+/** Delivers one message; throws when it did not arrive. It may be called twice for one message, so `id` is for the recipient to know it by. */
+export type Delivery = (message: { id: string; payload: unknown; attempt: number }) => Promise<void>;
+
+export type GivenUp = { id: string; topic: string; recipient: string; attempts: number; createdAt: Date; lastError: string | null };
+
+export type Outbox = {
+  /** The statement that puts a message in, for the transaction of what causes it. @param recipient shown in lists and logs: no secret */
+  statement(message: { topic: string; recipient: string; payload: unknown }): ReturnType<OutboxRepository['insert']>;
+  /** Puts a message in by itself. */
+  add(message: { topic: string; recipient: string; payload: unknown }): Promise<void>;
+  /** Names who delivers a topic. A process that names nobody leaves its messages to others. */
+  deliverBy(topic: string, deliver: Delivery): void;
+  /** Tries what is due, once each, whatever the number of processes that do so. @returns how many arrived */
+  run(signal?: AbortSignal): Promise<number>;
+  /** Tries what is due soon after this, beside the request. */
+  wake(): void;
+  /** Resolves when no attempt of this process is under way. */
+  idle(): Promise<void>;
+  /** Newest first. */
+  listGivenUp(options?: { topic?: string; limit?: number }): Promise<GivenUp[]>;
+  /** Tries again what was given up. @param ids undefined: all */
+  retry(ids?: readonly string[]): Promise<number>;
+};
+
+const BATCH = 20;
+/** An attempt that takes longer is taken for dead with its process, and somebody else tries. */
+const ATTEMPT_SECONDS = 60;
+/** Pauses after each failed attempt: about a day, then it is given up. */
+const PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600, 8 * 3600];
+/** What was given up is kept so long for an operator to see. */
+const GIVEN_UP_DAYS = 30;
+
+const placeOf = (id: string) => `outbox:${id}`;
+
+export function createOutboxService({
+  repository,
+  sealer,
+  log,
+}: {
+  repository: OutboxRepository;
+  sealer: Sealer;
+  log: Pick<Logger, 'warn' | 'error'>;
+}): Outbox {
+  const handlers = new Map<string, Delivery>();
+  let running: Promise<number> | undefined;
+  let again = false;
+
+  async function attempt(row: OutboxRow, deliver: Delivery): Promise<boolean> {
+    if (!(await repository.take(row, addSeconds(nowDate(), ATTEMPT_SECONDS)))) return false;
+    const attempts = row.attempts + 1;
+    try {
+      await deliver({ id: row.id, payload: JSON.parse(sealer.open(row.payload, placeOf(row.id))), attempt: attempts });
+    } catch (error) {
+      const pause = PAUSES_SECONDS[row.attempts];
+      const fields = { topic: row.topic, recipient: row.recipient, attempts, reason: reasonOf(error) };
+      if (pause === undefined) log.error(fields, 'a message was given up; see "latchkey outbox list"');
+      else log.warn({ ...fields, again_in_seconds: pause }, 'a message did not arrive; it is tried again');
+      await repository.fail(row.id, reasonOf(error), pause === undefined ? null : addSeconds(nowDate(), pause));
+      return false;
+    }
+    await repository.delete(row.id);
+    return true;
+  }
+
+  async function turn(signal?: AbortSignal): Promise<number> {
+    let arrived = 0;
+    for (let more = true; more && !signal?.aborted; ) {
+      const due = await repository.listDue([...handlers.keys()], nowDate(), BATCH);
+      const outcomes = await Promise.all(due.map((row) => attempt(row, handlers.get(row.topic) as Delivery)));
+      arrived += outcomes.filter(Boolean).length;
+      // What failed is due later; with nothing taken, others are at it.
+      more = due.length === BATCH && outcomes.includes(true);
+    }
+    await repository.deleteGivenUp(addSeconds(nowDate(), -GIVEN_UP_DAYS * 86_400), BATCH);
+    return arrived;
+  }
+
+  const run: Outbox['run'] = async (signal) => {
+    if (handlers.size === 0) return 0;
+    // One turn at a time in a process; what comes in meanwhile has a turn after it.
+    if (running) {
+      again = true;
+      return running;
+    }
+    running = turn(signal).finally(() => {
+      running = undefined;
+      if (again) wake();
+      again = false;
+    });
+    return running;
+  };
+  const wake = () => void setImmediate(() => run().catch((error) => log.error({ err: error }, 'the outbox could not be read')));
+  const statement: Outbox['statement'] = ({ topic, recipient, payload }) => {
+    const id = randomId(16);
+    return repository.insert({ id, topic, recipient, payload: sealer.seal(JSON.stringify(payload), placeOf(id)), at: nowDate() });
+  };
+
+  return {
+    statement,
+    async add(message) {
+      await statement(message);
+      wake();
+    },
+    deliverBy: (topic, deliver) => void handlers.set(topic, deliver),
+    run,
+    wake,
+    async idle() {
+      while (running) await running.catch(() => undefined);
+    },
+    async listGivenUp({ topic, limit = 50 } = {}) {
+      return (await repository.listGivenUp(topic, limit)).map(({ payload: _payload, nextAttemptAt: _due, ...row }) => row);
+    },
+    async retry(ids) {
+      const revived = await repository.revive(ids, nowDate());
+      wake();
+      return revived;
+    },
+  };
+}
+
+/** A sentence of ours or an error's code; bounded, since it is kept. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return [code, message]
+    .filter((part) => typeof part === 'string')
+    .join(': ')
+    .slice(0, 300);
+}
