@@ -9,7 +9,7 @@ import {
   type FirstAdministrator,
   type Identity,
   type IdentityDeps,
-  type Links,
+  linksOf,
 } from './identity/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
 import { declaredResources, registerClients } from './oidc/declarations/index.js';
@@ -27,7 +27,7 @@ import { type Audit, createAudit } from './platform/audit/index.js';
 import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
 import { now } from './platform/clock.js';
 import { openSecretStore } from './platform/crypto/index.js';
-import { type Database, type DatabaseTrouble, migrate, openDatabase } from './platform/db/index.js';
+import { type Database, openCurrentDatabase } from './platform/db/index.js';
 import { root } from './platform/installation.js';
 import { createJobRunner } from './platform/jobs/index.js';
 import { countClosedLocks, createRateLimiter, type RateLimiter } from './platform/limits/index.js';
@@ -80,13 +80,6 @@ const MIN_SECRET_CHARS = 22;
 /** What was not delivered at once, or by a process that has ended. */
 const OUTBOX_SECONDS = 5;
 
-const OUTAGES: Record<DatabaseTrouble, string> = {
-  unreachable: 'the database cannot be reached; requests are answered 503 until it can',
-  busy: 'the database is busy',
-  full: 'the database cannot be written: is the disk full? Requests that write are answered 503 until there is space',
-  read_only: 'the database cannot be written: it is read-only. Requests that write are answered 503 until it is not',
-};
-
 /**
  * Opens the database, brings it up to date, and builds the services. Nothing recurs until `start`.
  * @param options.commandLine a command registers no declared clients and makes no administrator: that is the server's, and would surprise
@@ -109,16 +102,12 @@ export async function createServices(
   },
 ): Promise<Services> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const migrated = await migrate({ url: config.databaseUrl, directory: path.join(root, 'prisma') });
-  if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
   const metrics = createMetrics();
-  const db = await openDatabase({
+  const db = await openCurrentDatabase({
     url: config.databaseUrl,
+    directory: path.join(root, 'prisma'),
+    log,
     onStatement: metrics.statementFinished,
-    outage: {
-      began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
-      ended: (trouble) => log.info({ trouble }, 'the database is back'),
-    },
   });
   try {
     return await buildServices(config, { db, metrics, log, commandLine, mailer, requiresInteraction });
@@ -286,16 +275,5 @@ async function buildServices(
     },
   };
 }
-
-const linksOf = (issuerUrl: string): Links => ({
-  verifyEmail: (token) => `${issuerUrl}/register/verify?token=${encodeURIComponent(token)}`,
-  confirmEmail: (token) => `${issuerUrl}/email/confirm?token=${encodeURIComponent(token)}`,
-  resetPassword: (token) => `${issuerUrl}/reset?token=${encodeURIComponent(token)}`,
-  login: `${issuerUrl}/account`,
-  forgot: `${issuerUrl}/forgot`,
-  account: `${issuerUrl}/account`,
-  sessions: `${issuerUrl}/account/sessions`,
-  apiKeys: `${issuerUrl}/account/api-keys`,
-});
 
 const secondsSince = (date: Date | undefined) => date && (now() - date.getTime()) / 1000;

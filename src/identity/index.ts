@@ -36,7 +36,7 @@ export {
 export type { ConsentForgetter } from './consent-forgetter.js';
 export type { EmailChange } from './email-change/index.js';
 export { createFirstAdministrator, type FirstAdministrator } from './first-administrator/index.js';
-export type { Links } from './links.js';
+export { type Links, linksOf } from './links.js';
 export type { Login, LoginRequest, LoginResult } from './login/index.js';
 export type { PasswordChange } from './password-change/index.js';
 export { MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, type PasswordAssessment, type PasswordScheme, type Passwords } from './passwords/index.js';

@@ -1,4 +1,4 @@
-/** Addresses of pages that mails point to. The pages own the paths; `services.ts` hands these in. Only mail links may carry a token. */
+/** Addresses of pages that mails point to. The pages own the paths. Only mail links may carry a token. */
 export type Links = {
   verifyEmail(token: string): string;
   resetPassword(token: string): string;
@@ -9,3 +9,15 @@ export type Links = {
   sessions: string;
   apiKeys: string;
 };
+
+/** @param issuerUrl an origin without a path */
+export const linksOf = (issuerUrl: string): Links => ({
+  verifyEmail: (token) => `${issuerUrl}/register/verify?token=${encodeURIComponent(token)}`,
+  confirmEmail: (token) => `${issuerUrl}/email/confirm?token=${encodeURIComponent(token)}`,
+  resetPassword: (token) => `${issuerUrl}/reset?token=${encodeURIComponent(token)}`,
+  login: `${issuerUrl}/account`,
+  forgot: `${issuerUrl}/forgot`,
+  account: `${issuerUrl}/account`,
+  sessions: `${issuerUrl}/account/sessions`,
+  apiKeys: `${issuerUrl}/account/api-keys`,
+});

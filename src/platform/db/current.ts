@@ -1,0 +1,39 @@
+import type { Logger } from '../log/index.js';
+import { type Database, openDatabase } from './database.js';
+import { migrate } from './migrate.js';
+import type { DatabaseTrouble } from './trouble.js';
+
+const OUTAGES: Record<DatabaseTrouble, string> = {
+  unreachable: 'the database cannot be reached; requests are answered 503 until it can',
+  busy: 'the database is busy',
+  full: 'the database cannot be written: is the disk full? Requests that write are answered 503 until there is space',
+  read_only: 'the database cannot be written: it is read-only. Requests that write are answered 503 until it is not',
+};
+
+/**
+ * Brings the database up to date and opens it; its outages are told in the log, once when they begin and once when they are over.
+ * @param options.directory where the migrations of both databases lie
+ * @throws AppError when it cannot be used; the message says what to do
+ */
+export async function openCurrentDatabase({
+  url,
+  directory,
+  log,
+  onStatement,
+}: {
+  url: string;
+  directory: string;
+  log: Pick<Logger, 'info' | 'error'>;
+  onStatement?: (seconds: number) => void;
+}): Promise<Database> {
+  const migrated = await migrate({ url, directory });
+  if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
+  return openDatabase({
+    url,
+    ...(onStatement ? { onStatement } : {}),
+    outage: {
+      began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
+      ended: (trouble) => log.info({ trouble }, 'the database is back'),
+    },
+  });
+}
