@@ -183,6 +183,7 @@ async function buildServices(
     sessions,
     consents,
     apiKeyRefused: metrics.apiKeyRefused,
+    countSessions: async () => ({ browser: await sessions.countActive(), api: await sessions.countApiSignIns() }),
     links: linksOf(config.issuerUrl),
     log,
     requiresInteraction,

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { AppError } from '../platform/errors.js';
 import type { Services } from '../services.js';
 import { dataOfAccount, getAccount } from './accounts.js';
 import type { Cli } from './context.js';
@@ -60,33 +61,26 @@ Examples:
     });
 }
 
-async function createAccount({ identity, audit }: Services, options: CreateOptions, password: string) {
-  const { email, username, firstName, lastName, fullName, verified = false, role = [] } = options;
-  const roles = [...new Set(['user', ...role])];
-  await requireRoles(identity.roles, roles);
-  // Before the password is judged and hashed: somebody who runs a script twice should read what is the matter.
-  if (await identity.accounts.findByEmail(email)) {
-    throw new CliError('This address already has an account.', { mend: `See it: latchkey user show ${plain(email)}` });
-  }
-  const words = [email, username, firstName, lastName, fullName].filter((word) => word !== undefined);
-  await identity.passwords.requireAcceptable(password, words);
-  const passwordHash = await identity.passwords.hash(password);
-  const account = await identity.accounts.create({ email, username, firstName, lastName, fullName, passwordHash, verified, roles });
-  await audit.record({
-    type: 'account.created',
-    outcome: 'success',
-    subjectId: account.id,
-    detail: { ...VIA_CLI, roles: roles.join(' ') },
+async function createAccount({ identity }: Services, options: CreateOptions, password: string) {
+  const { email, username, firstName, lastName, fullName, verified, role = [] } = options;
+  const roles = ['user', ...role];
+  const account = { email, username, firstName, lastName, fullName, password, verified, roles };
+  return identity.accountCreation.create(account, { detail: VIA_CLI }).catch(async (error: unknown) => {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === 'accounts.email_taken') {
+      throw new CliError('This address already has an account.', { mend: `See it: latchkey user show ${plain(email)}`, cause: error });
+    }
+    if (error.code === 'roles.unknown') throw unknownRole(roles, await identity.roles.list(), error);
+    throw error;
   });
-  return account;
 }
 
-async function requireRoles(known: Services['identity']['roles'], roles: readonly string[]): Promise<void> {
-  const names = (await known.list()).map(({ name }) => name);
-  const unknown = roles.filter((role) => !names.includes(role));
-  if (unknown.length === 0) return;
-  throw new CliError(`There is no role ${unknown.map((role) => `"${plain(role)}"`).join(', ')}.`, {
+function unknownRole(given: readonly string[], known: readonly { name: string }[], cause: AppError): CliError {
+  const names = known.map(({ name }) => name);
+  const unknown = [...new Set(given)].filter((role) => !names.includes(role));
+  return new CliError(`There is no role ${unknown.map((role) => `"${plain(role)}"`).join(', ')}.`, {
     mend: `The roles are: ${names.join(', ')}`,
+    cause,
   });
 }
 

@@ -7,6 +7,9 @@ import type { Sealer } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
 import { createLockout, createRateLimiter } from '../platform/limits/index.js';
 import type { Mailer } from '../platform/mail/index.js';
+import { type AccountAdministration, createAdministration } from './account-administration/index.js';
+import { type AccountCreation, createAccountCreation } from './account-creation/index.js';
+import { createAccountStatistics } from './account-statistics/index.js';
 import { type Accounts, accountNotFound, createAccountRepository, createAccounts } from './accounts/index.js';
 import { type ApiKeyRefusal, type ApiKeys, createApiKeys } from './api-keys/index.js';
 import type { ConsentForgetter } from './consent-forgetter.js';
@@ -24,7 +27,10 @@ import { createRoles, type Roles } from './roles/index.js';
 import type { SessionEnder } from './session-ender.js';
 import { createSignInTickets, type SignInTickets } from './sign-in-tickets/index.js';
 
-export { type Account, type AccountPage, type Accounts, displayNameOf, type ProfileInput } from './accounts/index.js';
+export type { AccountAdministration, AccountUpdate, Actor, AdministeredAccount } from './account-administration/index.js';
+export type { AccountCreation } from './account-creation/index.js';
+export type { AccountStatistics } from './account-statistics/index.js';
+export { type Account, type AccountPage, type AccountQuery, type Accounts, displayNameOf, type ProfileInput } from './accounts/index.js';
 export {
   type ApiKey,
   type ApiKeyHolder,
@@ -86,6 +92,8 @@ export type IdentityDeps = {
   consents: ConsentForgetter;
   /** counts API keys that were not taken */
   apiKeyRefused?: ((reason: ApiKeyRefusal) => void) | undefined;
+  /** how many sign-ins of any kind live, for statistics */
+  countSessions(): Promise<{ browser: number; api: number }>;
   links: Links;
   log: { warn(fields: object, message: string): void };
   settings: IdentitySettings;
@@ -97,6 +105,10 @@ export type IdentityDeps = {
 
 export type Identity = {
   accounts: Accounts;
+  /** what an operator makes */
+  accountCreation: AccountCreation;
+  /** what one account does to another, or to itself */
+  administration: AccountAdministration;
   passwords: Passwords;
   roles: Roles;
   registration: Registration;
@@ -155,7 +167,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
   const roles = createRoles({ db, audit });
   const apiKeys = createApiKeys({ db, roles, audit, log, refused: deps.apiKeyRefused });
   const endings = createEndings({ sessions, consents, apiKeys, tokens });
-  const accounts = createAccounts({ db, audit, endings, admins: roles });
+  const accounts = createAccounts({ db, sealer, audit, endings, admins: roles });
   const failureFloorMs = settings.loginFailureFloorMs;
   const shared = {
     db,
@@ -194,8 +206,33 @@ export function createIdentity(deps: IdentityDeps): Identity {
     settings: { failureFloorMs, requireVerifiedEmail: settings.requireVerifiedEmail, lockMinutes: LOCK_SECONDS / 60 },
   });
 
+  const endEverything: Identity['endEverything'] = async (accountId, { actorId, ip, via } = {}) => {
+    const ended = await endings.endEverything(accountId);
+    const detail = { api_keys: ended.apiKeys, ...(via === undefined ? {} : { via }) };
+    await audit.record({ type: 'session.all_ended', outcome: 'success', actorId, subjectId: accountId, ip, detail });
+    return ended;
+  };
+  const accountCreation = createAccountCreation({ accounts, roles, passwords, audit });
+  const passwordChange = createPasswordChange(shared);
+  const administration = createAdministration({
+    ...shared,
+    creation: accountCreation,
+    statistics: createAccountStatistics({
+      db,
+      lockout,
+      listRoles: roles.list,
+      countSessions: deps.countSessions,
+      maxLockSeconds: MAX_LOCK_SECONDS,
+    }),
+    roles,
+    passwordChange,
+    endEverything,
+  });
+
   return {
     accounts,
+    accountCreation,
+    administration,
     passwords,
     roles,
     registration,
@@ -212,15 +249,10 @@ export function createIdentity(deps: IdentityDeps): Identity {
       ...shared,
       settings: { resetTtlSeconds: settings.resetTtlSeconds, resetsPerHour: settings.limitResetsPerHour },
     }),
-    passwordChange: createPasswordChange(shared),
+    passwordChange,
     signInTickets,
     apiKeys,
     emailChange: createEmailChange({ ...shared, settings: { ttlSeconds: settings.verificationTtlSeconds } }),
-    async endEverything(accountId, { actorId, ip, via } = {}) {
-      const ended = await endings.endEverything(accountId);
-      const detail = { api_keys: ended.apiKeys, ...(via === undefined ? {} : { via }) };
-      await audit.record({ type: 'session.all_ended', outcome: 'success', actorId, subjectId: accountId, ip, detail });
-      return ended;
-    },
+    endEverything,
   };
 }

@@ -34,6 +34,8 @@ type Stem =
   | 'device'
   | 'locked'
   | 'reuse'
+  | 'replaced'
+  | 'set'
   | 'test';
 
 /** The sentences every mail has, by the stem of their keys. */
@@ -107,6 +109,15 @@ const writers: Writers = {
       ...(model.application ? [{ label: writer.texts.t('mail.application'), value: model.application }] : []),
     ],
     second: { lead: undefined, url: model.forgotUrl },
+  }),
+  'email-replaced': (model, writer) => ({
+    ...begin('replaced', model.forgotUrl, writer),
+    facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }],
+  }),
+  'email-set': (model, writer) => ({
+    ...begin('set', model.accountUrl, writer),
+    facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }],
+    second: { lead: writer.texts.t('mail.set.forgot'), url: model.forgotUrl },
   }),
   'email-test': (model, writer) => begin('test', model.url, writer),
 };

@@ -1,3 +1,5 @@
+import { createAccountStatistics } from '../../src/identity/account-statistics/index.js';
+import { type Identity, permissions } from '../../src/identity/index.js';
 import { createPurge } from '../../src/oidc/adapter/index.js';
 import { createApplication, PERSON, REDIRECT_URI } from './application.js';
 import { Browserless } from './browserless.js';
@@ -80,10 +82,38 @@ export async function useEverything(server: TestServer): Promise<void> {
   await services.grants.listByAccount(account.id);
   await services.consents.forgetAll(account.id);
   await identity.endEverything(account.id);
-  await identity.accounts.list();
+  await listEveryWay(identity.accounts);
+  const { account: operator } = await createPerson(server, { roles: ['admin', 'user'] });
+  const actor = { accountId: operator.id, permissions: new Set(permissions) };
+  await createAccountStatistics({
+    db: services.db,
+    lockout: { lockedSeconds: async (keys) => keys.map(() => 0) },
+    listRoles: identity.roles.list,
+    // A count of all living sessions reads them all, once a minute at most.
+    countSessions: async () => ({ browser: 0, api: 0 }),
+    maxLockSeconds: 3600,
+  })();
+  await identity.administration.update(actor, account.id, { email: 'changed@example.com', username: 'changed', verified: true });
+  await identity.administration.setRoles(actor, account.id, ['manager', 'user']);
+  await identity.administration.setRoles(actor, account.id, ['user']);
   await createPurge({ db: services.db }).run();
   await services.changes.poll();
   await identity.accounts.disable(account.id);
   await services.clients.delete(client.id);
   await identity.accounts.delete(account.id);
+}
+
+/** Every order with every filter. What is searched for is rare, as the filler of the tables is common. */
+async function listEveryWay({ list }: Identity['accounts']): Promise<void> {
+  for (const sort of ['createdAt', 'email'] as const) {
+    for (const order of ['asc', 'desc'] as const) {
+      const { nextCursor } = await list({ sort, order, limit: 1 });
+      await list({ sort, order, limit: 1, cursor: nextCursor ?? undefined });
+      await list({ sort, order, status: 'active', verified: true });
+      await list({ sort, order, status: 'active', verified: false });
+      await list({ sort, order, q: 'person', role: 'manager' });
+      await list({ sort, order, q: 'person@' });
+      await list({ sort, order, role: 'manager' });
+    }
+  }
 }

@@ -1,4 +1,12 @@
-import { createIdentity, type Identity, type IdentitySettings } from '../../src/identity/index.js';
+import {
+  type Account,
+  type Actor,
+  createIdentity,
+  type Identity,
+  type IdentityDeps,
+  type IdentitySettings,
+  type Permission,
+} from '../../src/identity/index.js';
 import { createAudit } from '../../src/platform/audit/index.js';
 import { createSealer } from '../../src/platform/crypto/index.js';
 import type { Database } from '../../src/platform/db/index.js';
@@ -7,6 +15,8 @@ import { createTestDatabase, type TestDatabase } from './database.js';
 
 export type TestIdentity = {
   identity: Identity;
+  /** what it was made from, to make another one */
+  deps: IdentityDeps;
   db: Database;
   database: TestDatabase;
   /** Every mail, in order. */
@@ -51,39 +61,41 @@ export async function createTestIdentity(provider: Database['provider'], overrid
   const forgotten: string[] = [];
   const refusedKeys: string[] = [];
   const log = { warn: () => undefined, error: (fields: object) => console.error(fields) };
-  const create = (settings: Partial<IdentitySettings>) =>
-    createIdentity({
-      db: database.db,
-      sealer: createSealer(Buffer.alloc(32, 1)),
-      hmacPepper: Buffer.alloc(32, 2),
-      mailer: { send: async (mail) => void mails.push(mail) },
-      audit: createAudit({ db: database.db, log }),
-      sessions: {
-        // As the real one does first: sign-ins that began before are worth nothing.
-        async endAll(accountId, options) {
-          ended.push({ accountId, ...options });
-          await database.db.client.account.updateMany({ where: { id: accountId }, data: { signInGeneration: { increment: 1 } } });
-        },
+  const depsOf = (settings: Partial<IdentitySettings>): IdentityDeps => ({
+    db: database.db,
+    sealer: createSealer(Buffer.alloc(32, 1)),
+    hmacPepper: Buffer.alloc(32, 2),
+    mailer: { send: async (mail) => void mails.push(mail) },
+    audit: createAudit({ db: database.db, log }),
+    sessions: {
+      // As the real one does first: sign-ins that began before are worth nothing.
+      async endAll(accountId, options) {
+        ended.push({ accountId, ...options });
+        await database.db.client.account.updateMany({ where: { id: accountId }, data: { signInGeneration: { increment: 1 } } });
       },
-      consents: { forgetAll: async (accountId) => void forgotten.push(accountId) },
-      apiKeyRefused: (reason) => void refusedKeys.push(reason),
-      links: {
-        verifyEmail: (token) => `https://id.example/register/verify?token=${token}`,
-        resetPassword: (token) => `https://id.example/reset?token=${token}`,
-        confirmEmail: (token) => `https://id.example/email/confirm?token=${token}`,
-        login: 'https://id.example/account',
-        forgot: 'https://id.example/forgot',
-        account: 'https://id.example/account',
-        sessions: 'https://id.example/account/sessions',
-        apiKeys: 'https://id.example/account/api-keys',
-      },
-      log,
-      settings: { ...testSettings, ...overrides, ...settings },
-    });
+    },
+    consents: { forgetAll: async (accountId) => void forgotten.push(accountId) },
+    apiKeyRefused: (reason) => void refusedKeys.push(reason),
+    countSessions: async () => ({ browser: 2, api: 1 }),
+    links: {
+      verifyEmail: (token) => `https://id.example/register/verify?token=${token}`,
+      resetPassword: (token) => `https://id.example/reset?token=${token}`,
+      confirmEmail: (token) => `https://id.example/email/confirm?token=${token}`,
+      login: 'https://id.example/account',
+      forgot: 'https://id.example/forgot',
+      account: 'https://id.example/account',
+      sessions: 'https://id.example/account/sessions',
+      apiKeys: 'https://id.example/account/api-keys',
+    },
+    log,
+    settings: { ...testSettings, ...overrides, ...settings },
+  });
+  const create = (settings: Partial<IdentitySettings>) => createIdentity(depsOf(settings));
   const identity = create({});
   await identity.roles.seed();
   return {
     identity,
+    deps: depsOf({}),
     db: database.db,
     database,
     mails,
@@ -110,3 +122,16 @@ export const outcomeOf = (call: Promise<unknown>): Promise<string> =>
     () => 'ok',
     (error: { code?: string; message?: string }) => error.code ?? String(error.message),
   );
+
+let made = 0;
+
+/** Accounts of so many roles, and each as somebody who acts. */
+export const makePeople = (test: () => TestIdentity) => ({
+  make: (roles: readonly string[] = ['user'], input: object = {}): Promise<Account> =>
+    test().identity.accounts.create({ email: `maker${++made}@example.com`, roles, verified: true, ...input }),
+  actor: async ({ id }: Account): Promise<Actor> => ({
+    accountId: id,
+    permissions: new Set((await test().identity.roles.permissionsOf(id)) as Permission[]),
+    ip: '192.0.2.9',
+  }),
+});

@@ -8,10 +8,21 @@ let made = 0;
 /** Makes a verified account directly, as an operator would. */
 export async function createPerson(
   server: TestServer,
-  { email = `person${++made}@example.com`, password = PASSWORD, username }: { email?: string; password?: string; username?: string } = {},
+  {
+    email = `person${++made}@example.com`,
+    password = PASSWORD,
+    username,
+    roles,
+  }: { email?: string; password?: string; username?: string; roles?: readonly string[] } = {},
 ) {
   const { accounts, passwords } = server.services.identity;
-  const account = await accounts.create({ email, passwordHash: await passwords.hash(password), verified: true, username });
+  const account = await accounts.create({
+    email,
+    passwordHash: await passwords.hash(password),
+    verified: true,
+    username,
+    ...(roles ? { roles } : {}),
+  });
   return { account, email, password };
 }
 

@@ -266,6 +266,8 @@ export function buildMailCases(words: Words): MailCases {
     'new-device-sign-in': { ...to, sessionsUrl: url, forgotUrl: url, at, userAgent: words.text, ip: words.text },
     'token-reuse': { ...to, application: 'Notes', sessionsUrl: url, forgotUrl: url, at },
     'account-locked': { ...to, forgotUrl: url, minutes: 15, at },
+    'email-replaced': { ...to, forgotUrl: url, at },
+    'email-set': { ...to, accountUrl: url, forgotUrl: url, at },
     'email-test': { ...to, url },
   };
 }

@@ -4,11 +4,13 @@
  */
 export { displayNameOf } from './display-name.js';
 export { accountNotFound, emailTaken, usernameTaken } from './errors.js';
+export type { AccountQuery } from './list-query.js';
 export { type AccountRow, createAccountRepository } from './repository.js';
 export {
   emailSchema,
   foldEmail,
   foldUsername,
+  isAccountId,
   newAccountSchema,
   type Profile,
   type ProfileInput,

@@ -62,17 +62,7 @@ export function createAccountRepository(db: Database) {
     transaction: <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> =>
       db.client.$transaction(work, { maxWait: 10_000, timeout: 10_000 }),
 
-    /** In the order of creation, from after `after` on. */
-    list({ after, limit, status }: { after?: { createdAt: Date; id: string } | undefined; limit: number; status?: string | undefined }) {
-      return db.client.account.findMany({
-        where: {
-          ...(status ? { status } : {}),
-          ...(after ? { OR: [{ createdAt: { gt: after.createdAt } }, { createdAt: after.createdAt, id: { gt: after.id } }] } : {}),
-        },
-        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-        take: limit,
-        include: withRoles,
-      });
-    },
+    /** In no order. */
+    listByIds: (ids: readonly string[]) => db.client.account.findMany({ where: { id: { in: [...ids] } }, include: withRoles }),
   };
 }

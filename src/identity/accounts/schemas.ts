@@ -2,6 +2,9 @@ import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { invalidInput } from './errors.js';
 
+/** What an account's id can be: everything else names nobody, and some of it no database takes. */
+export const isAccountId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
+
 const MAX_EMAIL_CHARS = 254;
 const MAX_USERNAME_CHARS = 32;
 const MAX_NAME_CHARS = 100;

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
+import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database, Transaction } from '../../platform/db/index.js';
-import { AppError } from '../../platform/errors.js';
 import type { Endings } from '../endings/index.js';
 import type { AdminGuard } from '../roles/index.js';
 import { accountNotFound, emailTaken, usernameTaken } from './errors.js';
+import type { AccountQuery } from './list-query.js';
+import { createListing } from './listing.js';
 import { type AccountRow, createAccountRepository } from './repository.js';
 import { foldEmail, foldUsername, newAccountSchema, type ProfileInput, profileSchema, readInput } from './schemas.js';
 
@@ -52,20 +54,25 @@ export type Accounts = {
   enable(id: string, by?: Actor): Promise<Account>;
   /** Ends every session, then removes the account. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
   delete(id: string, by?: Actor): Promise<void>;
-  /** A page in the order of creation. `limit` 1 to 200, default 50. @throws AppError `accounts.invalid_cursor` 400 */
-  list(query?: {
-    cursor?: string | undefined;
-    limit?: number | undefined;
-    status?: 'active' | 'disabled' | undefined;
-  }): Promise<AccountPage>;
+  /**
+   * A page, by default in the order of creation. `limit` 1 to 200, default 50; a page may have fewer, even none, and the list still goes on as
+   * long as there is a `nextCursor`. A cursor is good for the query it was given for.
+   * @throws AppError `accounts.invalid_cursor` 400, `accounts.invalid_input` 422
+   */
+  list(query?: AccountQuery): Promise<AccountPage>;
 };
 
-export type AccountsDeps = { db: Database; audit: Audit; endings: Pick<Endings, 'endEverything'>; admins: AdminGuard };
+export type AccountsDeps = {
+  db: Database;
+  sealer: Sealer;
+  audit: Audit;
+  endings: Pick<Endings, 'endEverything'>;
+  admins: AdminGuard;
+};
 
-const MAX_PAGE = 200;
-
-export function createAccounts({ db, audit, endings, admins }: AccountsDeps): Accounts {
+export function createAccounts({ db, sealer, audit, endings, admins }: AccountsDeps): Accounts {
   const rows = createAccountRepository(db);
+  const listPositions = createListing({ db, sealer });
   const answer = (row: AccountRow | null) => (row ? toAccount(row) : null);
   const get = async (id: string) => {
     const account = answer(await rows.find({ id }));
@@ -158,12 +165,10 @@ export function createAccounts({ db, audit, endings, admins }: AccountsDeps): Ac
       if (!(await rows.delete(id))) throw accountNotFound();
       await audit.record({ type: 'account.deleted', outcome: 'success', actorId, subjectId: id, ip });
     },
-    async list({ cursor, limit = 50, status } = {}) {
-      const pageSize = Math.min(Math.max(1, limit), MAX_PAGE);
-      const found = await rows.list({ after: cursor === undefined ? undefined : readCursor(cursor), limit: pageSize + 1, status });
-      const page = found.slice(0, pageSize);
-      const last = page.at(-1);
-      return { accounts: page.map(toAccount), nextCursor: found.length > pageSize && last ? writeCursor(last) : null };
+    async list(query) {
+      const { found, nextCursor } = await listPositions(query);
+      const byId = new Map((await rows.listByIds(found.map(({ id }) => id))).map((row) => [row.id, toAccount(row)]));
+      return { accounts: found.flatMap(({ id }) => byId.get(id) ?? []), nextCursor };
     },
   };
 }
@@ -186,16 +191,6 @@ export function toAccount(row: AccountRow): Account {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
-}
-
-function writeCursor({ createdAt, id }: { createdAt: Date; id: string }): string {
-  return Buffer.from(`${createdAt.getTime()} ${id}`).toString('base64url');
-}
-
-function readCursor(cursor: string): { createdAt: Date; id: string } {
-  const [, time, id] = /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (time === undefined || id === undefined) throw new AppError('accounts.invalid_cursor', 400, 'This cursor is not one of ours.');
-  return { createdAt: new Date(Number(time)), id };
 }
 
 /** What somebody who knows the person tries first as their password. */

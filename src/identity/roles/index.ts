@@ -14,6 +14,8 @@ export { builtInRoles, type Permission, permissions } from './permissions.js';
 const ADMIN = 'admin';
 
 export type RoleSummary = { name: string; description: string; permissions: string[] };
+/** Role names: what the account had, and what it gets and loses. */
+export type RoleChange = { held: string[]; added: string[]; removed: string[] };
 type Actor = { actorId?: string | undefined; ip?: string | undefined };
 
 /** Guards the last administrator who can sign in. */
@@ -33,9 +35,19 @@ export type Roles = AdminGuard & {
   grant(accountId: string, role: string, by?: Actor): Promise<void>;
   /** Nothing happens if the account does not have the role. @throws AppError `roles.last_admin` 409 */
   revoke(accountId: string, role: string, by?: Actor): Promise<void>;
+  /**
+   * Gives the account exactly these roles, all at once. `judge` is told what would change, while nobody else can change it, and may refuse by
+   * throwing; it must not query.
+   * @throws AppError `roles.unknown` 422, `roles.last_admin` 409, `accounts.not_found` 404
+   */
+  set(accountId: string, roles: readonly string[], by?: Actor, judge?: (change: RoleChange) => void): Promise<RoleChange>;
+  /** @throws AppError `roles.unknown` 422, naming each that there is not */
+  requireKnown(roles: readonly string[]): Promise<void>;
   /** Permissions of all roles of the account, in alphabetical order. */
   permissionsOf(accountId: string): Promise<string[]>;
 };
+
+const notFound = () => new AppError('accounts.not_found', 404, 'There is no such account.');
 
 export function createRoles({ db, audit }: { db: Database; audit: Audit }): Roles {
   const rows = createRoleRepository(db);
@@ -52,8 +64,41 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
       return work(tx);
     });
 
+  async function requireKnown(names: readonly string[]): Promise<void> {
+    const known = (await rows.list()).map(({ name }) => name);
+    const unknown = names.filter((name) => !known.includes(name));
+    if (unknown.length === 0) return;
+    const message = 'There is no such role.';
+    throw new AppError('roles.unknown', 422, message, { details: [{ path: 'roles', message }] });
+  }
+
   return {
     withoutOne,
+    requireKnown,
+    async set(accountId, names, { actorId, ip } = {}, judge) {
+      const wanted = [...new Set(names)];
+      await requireKnown(wanted);
+      const change = await rows.transaction(async (tx) => {
+        // Everybody who sets roles takes turns here, so that what is compared is what is replaced.
+        await rows.lock(ADMIN, tx);
+        if (!(await rows.touchAccount(accountId, nowDate(), tx))) throw notFound();
+        const held = await rows.rolesOf(accountId, tx);
+        const difference = {
+          held,
+          added: wanted.filter((name) => !held.includes(name)),
+          removed: held.filter((name) => !wanted.includes(name)),
+        };
+        judge?.(difference);
+        if (difference.removed.includes(ADMIN)) await requireOther(accountId, tx);
+        await rows.replace(accountId, difference, nowDate(), tx);
+        return difference;
+      });
+      const record = (type: 'role.granted' | 'role.revoked', role: string) =>
+        audit.record({ type, outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
+      for (const role of change.added) await record('role.granted', role);
+      for (const role of change.removed) await record('role.revoked', role);
+      return change;
+    },
     async seed() {
       const existing = new Map(
         (await rows.list()).map((role) => [role.name, new Set(role.permissions.map(({ permission }) => permission))]),
@@ -72,8 +117,8 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
       }));
     },
     async grant(accountId, role, { actorId, ip } = {}) {
-      if (!(await rows.list()).some(({ name }) => name === role)) throw new AppError('roles.unknown', 422, 'There is no such role.');
-      if (!(await rows.accountExists(accountId))) throw new AppError('accounts.not_found', 404, 'There is no such account.');
+      await requireKnown([role]);
+      if (!(await rows.accountExists(accountId))) throw notFound();
       const added = await rows.grant(accountId, role, nowDate());
       if (added) await audit.record({ type: 'role.granted', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
     },

@@ -45,6 +45,26 @@ export function createRoleRepository(db: Database) {
       });
       return rows.map(({ permission }) => permission);
     },
+    rolesOf: async (accountId: string, tx: Transaction = db.client): Promise<string[]> =>
+      (await tx.accountRole.findMany({ where: { accountId }, select: { roleName: true }, orderBy: { roleName: 'asc' } })).map(
+        ({ roleName }) => roleName,
+      ),
+    /** Marks the account as changed, and holds it until the transaction ends. Answers whether it is there. */
+    async touchAccount(accountId: string, at: Date, tx: Transaction): Promise<boolean> {
+      const { count } = await tx.account.updateMany({ where: { id: accountId }, data: { updatedAt: at } });
+      return count === 1;
+    },
+    async replace(
+      accountId: string,
+      { added, removed }: { added: readonly string[]; removed: readonly string[] },
+      at: Date,
+      tx: Transaction,
+    ) {
+      if (removed.length > 0) await tx.accountRole.deleteMany({ where: { accountId, roleName: { in: [...removed] } } });
+      if (added.length > 0) {
+        await tx.accountRole.createMany({ data: added.map((roleName) => ({ accountId, roleName, grantedAt: at })) });
+      }
+    },
     /** Whoever comes second waits for the first one's transaction: an update that changes nothing locks the row on both databases. */
     async lock(role: string, tx: Transaction): Promise<void> {
       await tx.$executeRaw`UPDATE roles SET name = name WHERE name = ${role}`;

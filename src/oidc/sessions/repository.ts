@@ -60,6 +60,12 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
         WHERE expires_at > ${nowDate()} AND revoked_at IS NULL AND account_id IS NOT NULL`;
       return Number(row?.sessions ?? 0);
     },
+    /** Grants of a client that were neither revoked nor have run out. */
+    async countSignIns(clientId: string): Promise<number> {
+      const [row] = await client.$queryRaw<{ grants: number | bigint }[]>`SELECT COUNT(*) AS grants FROM grants
+        WHERE client_id = ${clientId} AND revoked_at IS NULL AND expires_at > ${nowDate()}`;
+      return Number(row?.grants ?? 0);
+    },
     /** Sign-ins of an account at a client that people sign in to without a browser. */
     async listSignIns(accountId: string, clientId: string): Promise<StoredSignIn[]> {
       const rows = await client.$queryRaw<

@@ -21,6 +21,8 @@ export type SessionSummary = {
 export type Sessions = {
   /** Browser sessions of everybody that somebody is signed in to: a count over an index, for monitoring. */
   countActive(): Promise<number>;
+  /** Sign-ins of everybody over our JSON API whose grant lives: a count over an index, for statistics. */
+  countApiSignIns(): Promise<number>;
   /** Living sign-ins of an account, last used first. */
   list(accountId: string): Promise<SessionSummary[]>;
   /**
@@ -67,6 +69,7 @@ export function createSessionService({ repository, codec, notices }: Deps): Sess
 
   return {
     countActive: repository.countActive,
+    countApiSignIns: () => repository.countSignIns(FIRST_PARTY_CLIENT_ID),
     async list(accountId) {
       if (!isKey(accountId)) return [];
       const [sessions, signIns] = await Promise.all([repository.list(accountId), repository.listSignIns(accountId, FIRST_PARTY_CLIENT_ID)]);

@@ -6,6 +6,8 @@ export const auditEventTypes = [
   'account.registered',
   'account.created',
   'account.verified',
+  'account.unverified',
+  'email.set',
   'account.updated',
   'account.disabled',
   'account.enabled',

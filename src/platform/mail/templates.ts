@@ -35,6 +35,9 @@ export type MailModels = {
   'account-locked': Recipient & { forgotUrl: string; minutes: number; at: Date };
   /** an application was signed out, because its refresh token was used twice */
   'token-reuse': Recipient & { application?: string | undefined; sessionsUrl: string; forgotUrl: string; at: Date };
+  /** to the address an operator took from an account, and to the one they gave it */
+  'email-replaced': Recipient & { forgotUrl: string; at: Date };
+  'email-set': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
   /** sent by an operator who tries the mail settings */
   'email-test': Recipient & { url: string };
 };

@@ -375,3 +375,6 @@ ALTER TABLE "sign_in_devices" ADD CONSTRAINT "sign_in_devices_account_id_fkey" F
 
 -- AddForeignKey
 ALTER TABLE "consents" ADD CONSTRAINT "consents_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "accounts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Collation
+ALTER TABLE "accounts" ALTER COLUMN "email" TYPE TEXT COLLATE "C", ALTER COLUMN "username_key" TYPE TEXT COLLATE "C";

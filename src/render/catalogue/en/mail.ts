@@ -97,6 +97,21 @@ export const mail = {
   'mail.reuse.button': 'Look at your devices',
   'mail.reuse.not_you': 'Is there a device or a sign-in you do not know? Sign it out and choose a new password:',
 
+  'mail.replaced.subject': 'Your account at {brand} has another email address now',
+  'mail.replaced.title': 'This address is not used any more',
+  'mail.replaced.why':
+    'The people who run {brand} gave your account another email address. Mails go there from now on, and this address signs nobody in.',
+  'mail.replaced.button': 'Open {brand}',
+  'mail.replaced.not_you': 'Did you not expect this? Ask the people who run {brand} to undo it.',
+
+  'mail.set.subject': 'This is the email address of your account at {brand} now',
+  'mail.set.title': 'Your account has a new email address',
+  'mail.set.why':
+    'The people who run {brand} gave an account this email address. It signs you in from now on; your password is what it was.',
+  'mail.set.button': 'Look at your account',
+  'mail.set.forgot': 'Forgot your password? Choose a new one:',
+  'mail.set.not_you': 'Do you have no account there? Then do nothing, or tell the people who run {brand}.',
+
   'mail.test.subject': 'A test mail from {brand}',
   'mail.test.title': 'Mail works',
   'mail.test.why': 'The people who run {brand} sent this mail to see whether its mail server is set up well. It is.',
