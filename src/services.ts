@@ -169,7 +169,7 @@ async function buildServices(
     resources,
     audit,
     log,
-    settings: { minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
+    settings: { signingAlgs: config.signingAlgs, minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
   });
   const outbox = createOutbox({ db, sealer, log });
   const logoutNotices = createLogoutNotices({ outbox, clients });
@@ -198,6 +198,7 @@ async function buildServices(
     audit,
     log,
     settings: {
+      algs: config.signingAlgs,
       rotationSeconds: config.keyRotationSeconds,
       jwksMaxAgeSeconds: config.jwksMaxAgeSeconds,
       longestSignInSeconds: Math.max(config.sessionKeptTtlSeconds, config.refreshTokenAbsoluteSeconds),

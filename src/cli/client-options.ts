@@ -85,6 +85,12 @@ const MEMBERS: readonly Member[] = [
     help: 'how its ID tokens are signed',
     kind: 'text',
   },
+  {
+    member: 'authorization_signed_response_alg',
+    flags: '--authorization-signed-response-alg <alg>',
+    help: 'how authorization responses are signed where it asks for that (response_mode jwt)',
+    kind: 'text',
+  },
 ];
 
 const SWITCHES: readonly { member: string; name: string; on: string; off: string }[] = [

@@ -239,6 +239,13 @@ export const settings = {
     fallback: '3',
   }),
   ...lifetimeSettings,
+  signingAlgs: setting({
+    name: 'SIGNING_ALGS',
+    group: 'Keys and housekeeping',
+    meaning: 'what tokens can be signed with, the default first: `RS256`, `PS256`, `ES256`, `EdDSA`; `fapi2` clients need one beside RS256',
+    schema: value.signingAlgs,
+    fallback: 'RS256',
+  }),
   keyRotationSeconds: setting({
     name: 'KEY_ROTATION_SECONDS',
     group: 'Keys and housekeeping',

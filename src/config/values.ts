@@ -59,6 +59,16 @@ export const list = z.string().transform((value) =>
     .filter(Boolean),
 );
 
+const SIGNING_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+
+/** Signature algorithms in a comma list, each once. */
+export const signingAlgs = list.pipe(
+  z
+    .array(z.enum(SIGNING_ALGS, { error: `must be a comma list of ${SIGNING_ALGS.join(', ')}` }))
+    .min(1, 'must name at least one algorithm')
+    .refine((algs) => new Set(algs).size === algs.length, 'names an algorithm twice'),
+);
+
 export const key32 = z.string().transform((value, context) => {
   const bytes = Buffer.from(value.trim(), 'base64');
   // Node skips what is not base64 without a word; a passphrase must not pass for a key.

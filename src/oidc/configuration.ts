@@ -79,6 +79,7 @@ export type ConfigurationDeps = {
 /** Assembles oidc-provider's options: the one place where they are set. */
 export function buildConfiguration(deps: ConfigurationDeps): Configuration {
   const { config, cookies } = deps;
+  const [signingAlg] = config.signingAlgs;
   const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', secure: cookies.secure, path: '/', overwrite: true } as const;
   return {
     adapter: deps.adapter,
@@ -91,10 +92,12 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     // OpenID Connect Core, 3.1.2.1: always named, always compared.
     allowOmittingSingleRegisteredRedirectUri: false,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientDefaults: { id_token_signed_response_alg: signingAlg, authorization_signed_response_alg: signingAlg },
     enabledJWA: {
-      idTokenSigningAlgValues: ['RS256'],
-      userinfoSigningAlgValues: ['RS256'],
-      introspectionSigningAlgValues: ['RS256'],
+      idTokenSigningAlgValues: [...config.signingAlgs],
+      userinfoSigningAlgValues: [...config.signingAlgs],
+      introspectionSigningAlgValues: [...config.signingAlgs],
+      authorizationSigningAlgValues: [...config.signingAlgs],
       dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
       clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     },
@@ -133,6 +136,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       pushedAuthorizationRequests: { enabled: true },
       // A proof counts only with a nonce of ours, so none can be made ahead of its time, and clocks need not agree (RFC 9449, sections 8 and 11.2).
       dPoP: { enabled: true, nonceSecret: deps.dpopNonceSecret, requireNonce: () => true },
+      jwtResponseModes: { enabled: true },
       userinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },

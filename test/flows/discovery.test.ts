@@ -28,6 +28,7 @@ describe('discovery', () => {
     expect(Object.keys(metadata).sort()).toEqual([
       'authorization_endpoint',
       'authorization_response_iss_parameter_supported',
+      'authorization_signing_alg_values_supported',
       'claim_types_supported',
       'claims_parameter_supported',
       'claims_supported',

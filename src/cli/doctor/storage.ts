@@ -70,7 +70,7 @@ async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): P
       db,
       sealer,
       changes: createChangeFeed({ db, log }),
-      settings: { rotationSeconds: config.keyRotationSeconds, jwksMaxAgeSeconds: config.jwksMaxAgeSeconds },
+      settings: { algs: config.signingAlgs, rotationSeconds: config.keyRotationSeconds, jwksMaxAgeSeconds: config.jwksMaxAgeSeconds },
       log,
     });
     return [ok('secrets', 'The key-encryption key opens what is sealed in the database.'), judgeKeys(await keys.list())];

@@ -19,7 +19,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'authorization_details_types',
   'authorization_encrypted_response_alg',
   'authorization_encrypted_response_enc',
-  'authorization_signed_response_alg',
   'backchannel_authentication_request_signing_alg',
   'backchannel_client_notification_endpoint',
   'backchannel_logout_session_required',

@@ -149,12 +149,11 @@ function findSecretFaults(
 
 function findContextFaults(metadata: ClientMetadata, context: MetadataContext): ErrorDetail[] {
   const faults: ErrorDetail[] = [];
-  const { id_token_signed_response_alg: alg, default_resource: resource } = metadata;
-  if (alg && context.signingAlgs && !context.signingAlgs.includes(alg)) {
-    faults.push({
-      path: 'id_token_signed_response_alg',
-      message: `is not what this server signs with: use ${context.signingAlgs.join(', ')}`,
-    });
+  const { default_resource: resource } = metadata;
+  for (const path of ['id_token_signed_response_alg', 'authorization_signed_response_alg'] as const) {
+    const alg = metadata[path];
+    if (!alg || !context.signingAlgs || context.signingAlgs.includes(alg)) continue;
+    faults.push({ path, message: `is not what this server signs with: use ${context.signingAlgs.join(', ')}` });
   }
   if (resource && context.isResource && !context.isResource(resource)) {
     faults.push({ path: 'default_resource', message: 'is not a resource server known here; declare it in RESOURCES_FILE' });

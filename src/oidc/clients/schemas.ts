@@ -38,6 +38,12 @@ const choiceOf = (allowed: readonly string[], what: string) =>
   });
 const seconds = (max: number) => z.int().min(1, 'must be at least 1 second').max(max, `must be at most ${max} seconds`);
 
+/** How something of ours is signed for a client; whether the server has a key for it depends on its settings. */
+const signature = z.string().superRefine((value, context) => {
+  if (value.startsWith('HS')) context.addIssue('symmetric signing is off: whoever verifies could sign as well');
+  else if (value === 'none') context.addIssue('must not be none: what this server says is always signed');
+});
+
 /** Client metadata as it is given: RFC 7591 names, and ours. Redirect URIs depend on the kind of application and are checked after the profile is applied. */
 export const clientMetadataSchema = z.object({
   client_id: z
@@ -91,13 +97,8 @@ export const clientMetadataSchema = z.object({
     if (names.length > 200) return 'must have at most 200 scopes';
     return names.every((name) => scopeNamePattern.test(name)) ? null : 'must be scopes separated by single spaces';
   }).optional(),
-  id_token_signed_response_alg: z
-    .string()
-    .superRefine((value, context) => {
-      if (value.startsWith('HS')) context.addIssue('symmetric signing is off: whoever verifies could sign as well');
-      else if (value === 'none') context.addIssue('an ID token is always signed');
-    })
-    .optional(),
+  id_token_signed_response_alg: signature.optional(),
+  authorization_signed_response_alg: signature.optional(),
   subject_type: choiceOf(['public'], 'a kind of subject this server offers').optional(),
   require_auth_time: z.boolean().optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
