@@ -128,13 +128,15 @@ export function createApp(services: Services): App {
   koa.use(requestLog(log));
   koa.use(createErrorEdge({ pages, log }));
   koa.use(serveAssets(services.renderer.assets));
+  const ownOrigins = new Set(config.firstPartyOrigins);
   const api = config.firstPartyApi
     ? createApi({
         ...services,
         issuerUrl: config.issuerUrl,
+        brandName: config.brandName,
         cookies,
         health,
-        isAllowedOrigin: (origin) => config.firstPartyOrigins.includes(origin),
+        isAllowedOrigin: async (origin) => ownOrigins.has(origin) || (await services.clients.firstPartyOrigins()).has(origin),
         firstParty,
         authenticate: services.authenticateFirstParty,
         authenticateKey: async () => null,
@@ -145,7 +147,7 @@ export function createApp(services: Services): App {
   if (api) koa.use(api.edge);
   const routers = [
     createProbeRoutes({ health }),
-    ...(api ? [api.documents] : []),
+    ...(api?.documents ?? []),
     createJwksRoutes({ jwksDocument: services.signingKeys.jwksDocument }),
     createInteractionPages({
       pages,

@@ -7,6 +7,7 @@ import type { Health } from '../platform/health/index.js';
 import { root } from '../platform/installation.js';
 import type { Logger } from '../platform/log/index.js';
 import { type AuthDeps, createAuthEndpoints } from './auth/index.js';
+import { createDocsRoutes } from './docs/index.js';
 import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
 import { createHealthEndpoint } from './health-endpoint.js';
 
@@ -18,14 +19,15 @@ export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'is
     identity: Identity;
     health: Health;
     issuerUrl: string;
+    brandName: string;
     log: Logger;
   };
 
 export type Api = {
   /** answers what lies below the API's paths */
   edge: Middleware;
-  /** the OpenAPI document */
-  documents: Router;
+  /** the OpenAPI document, and a page to browse it */
+  documents: Router[];
 };
 
 /** The JSON API for an installation's own applications. */
@@ -40,7 +42,10 @@ export function createApi(deps: ApiDeps): Api {
       findAccount: identity.accounts.find,
       permissionsOf: identity.roles.permissionsOf,
     }),
-    documents: createOpenApiRoutes({ endpoints, info: { title: 'Latchkey', version: versionOfThis(), serverUrl: deps.issuerUrl } }),
+    documents: [
+      createOpenApiRoutes({ endpoints, info: { title: deps.brandName, version: versionOfThis(), serverUrl: deps.issuerUrl } }),
+      createDocsRoutes({ title: deps.brandName }),
+    ],
   };
 }
 

@@ -34,6 +34,14 @@ export function createClientRepository(db: Pick<Database, 'client' | 'isUniqueVi
         take: limit,
       }),
 
+    /** In the order in which clients were made. */
+    listFirstParty: () =>
+      db.client.client.findMany({
+        where: { firstParty: true },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        select: { redirectUris: true, metadata: true },
+      }),
+
     async listIdsOfSource(source: string, tx: Transaction = db.client): Promise<string[]> {
       const rows = await tx.client.findMany({ where: { source }, select: { id: true }, orderBy: { id: 'asc' } });
       return rows.map(({ id }) => id);

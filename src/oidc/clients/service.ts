@@ -15,6 +15,7 @@ import { type Client, type ClientRow, type ClientSource, describeClient, toClien
 import { createRegistryCache, secretContextOf } from './registry-cache.js';
 import { CLIENTS_TOPIC, createClientRepository } from './repository.js';
 import { clientIdPattern } from './schemas.js';
+import { createWebOrigins } from './web-origins.js';
 
 export type ClientSettings = {
   /** What ID tokens can be signed with, the default first. */
@@ -66,6 +67,8 @@ export type Clients = {
   findProviderMetadata(id: string): Promise<ProviderMetadata | undefined>;
   /** True for the secret a client had before its latest rotation, within the grace time. */
   isPreviousSecret(id: string, secret: string): Promise<boolean>;
+  /** Web origins of the redirect URIs of clients that are first-party. */
+  firstPartyOrigins(): Promise<ReadonlySet<string>>;
   /** A page in order of creation; `cursor` of the page before. */
   list(options?: { cursor?: string; limit?: number }): Promise<{ clients: Client[]; nextCursor: string | null }>;
   /**
@@ -101,7 +104,11 @@ export function createClients(deps: ClientsDeps): Clients {
   };
   const repository = createClientRepository(db);
   const cache = createRegistryCache({ repository, sealer, log, size: settings.cacheSize });
-  const unsubscribe = changes.subscribe(CLIENTS_TOPIC, () => cache.clear());
+  const origins = createWebOrigins(repository);
+  const unsubscribe = changes.subscribe(CLIENTS_TOPIC, () => {
+    cache.clear();
+    origins.clear();
+  });
   const context: MetadataContext = {
     signingAlgs: settings.signingAlgs,
     minSecretLength: settings.minSecretLength,
@@ -194,6 +201,7 @@ export function createClients(deps: ClientsDeps): Clients {
 
     find: async (id) => (await find(id))?.client ?? null,
     findProviderMetadata: async (id) => (await find(id))?.providerMetadata,
+    firstPartyOrigins: origins.find,
 
     async isPreviousSecret(id, secret) {
       const entry = await find(id);

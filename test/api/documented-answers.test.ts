@@ -1,0 +1,44 @@
+/**
+ * The OpenAPI document against the server: every answer it documents is produced here over HTTP, nothing else is, and each is checked by the
+ * served document with another validator than the one that made it. A new endpoint brings its scenarios.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { authScenarios, type Scenarios, type World } from '../support/auth-scenarios.js';
+import { callApi } from '../support/json-api.js';
+import { type AnswerChecks, createAnswerChecks, documentedAnswers, findDocumentFaults, type OpenApi } from '../support/openapi-document.js';
+import { startTestServer } from '../support/server.js';
+
+let world: World;
+let document: OpenApi;
+let checks: AnswerChecks;
+
+beforeAll(async () => {
+  const [server, closed] = await Promise.all([startTestServer(), startTestServer({ env: { REGISTRATION: 'off' } })]);
+  world = { server, closed };
+  document = (await (await fetch(`${server.url}/openapi.json`)).json()) as OpenApi;
+  checks = createAnswerChecks(document);
+});
+afterAll(() => Promise.all([world?.server.close(), world?.closed.close()]));
+
+const scenarios: Scenarios = {
+  ...authScenarios('/auth', () => world),
+  ...authScenarios('/v2/auth', () => world),
+  'GET /v2/health 200': () => callApi(world.server, 'GET', '/v2/health'),
+  'GET /v2/health 503': () => {
+    world.closed.app.health.stopServing();
+    return callApi(world.closed, 'GET', '/v2/health');
+  },
+};
+
+test('the document is valid OpenAPI 3.1', () => {
+  expect(findDocumentFaults(document)).toEqual([]);
+});
+
+test('documents exactly the answers that are produced here', () => {
+  expect(Object.keys(scenarios).sort()).toEqual(documentedAnswers(document).sort());
+});
+
+test.each(Object.keys(scenarios))('%s', async (key) => {
+  const answer = await scenarios[key]?.();
+  expect(answer && checks.faultsOf(key, answer)).toEqual([]);
+});

@@ -1,0 +1,149 @@
+import { Browserless } from './browserless.js';
+import { type Answered, type Call, callApi, createApiPerson, mailTokenTo } from './json-api.js';
+import { createPerson, PASSWORD } from './people.js';
+import type { TestServer } from './server.js';
+
+/** How each documented answer comes about: `METHOD path status`. */
+export type Scenarios = Record<string, () => Promise<Answered>>;
+
+export type World = {
+  server: TestServer;
+  /** one where nobody may register */
+  closed: TestServer;
+};
+
+const NEW_PASSWORD = `${PASSWORD} anew`;
+let made = 0;
+const freshAddress = () => `api${++made}@example.com`;
+
+const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const camelKeys = (body: object) => Object.fromEntries(Object.entries(body).map(([name, value]) => [camel(name), value]));
+
+/** Every answer of the calls for accounts, in one of the two styles. @param world asked when a scenario runs */
+export function authScenarios(prefix: '/auth' | '/v2/auth', world: () => World): Scenarios {
+  const server = () => world().server;
+  const inStyle = (body: unknown) =>
+    prefix === '/v2/auth' && typeof body === 'object' && body !== null && !Array.isArray(body) ? camelKeys(body) : body;
+  const call = (method: string, path: string, { body, ...rest }: Call = {}, at = server()) =>
+    callApi(at, method, prefix + path, { ...rest, ...(body === undefined ? {} : { body: inStyle(body) }) });
+  const post = (path: string, body: unknown, token?: string) => call('POST', path, { body, ...(token ? { token } : {}) });
+  const person = () => createApiPerson(server());
+  const withoutRole = async () => {
+    const someone = await person();
+    await server().services.identity.roles.revoke(someone.account.id, 'user');
+    return someone;
+  };
+  /** An account that was made by the API and waits for its confirmation. */
+  const registered = async () => {
+    const email = freshAddress();
+    const { status } = await callApi(server(), 'POST', '/auth/register', { body: { email, password: PASSWORD } });
+    if (status !== 201) throw new Error(`not registered: ${status}`);
+    return email;
+  };
+  /** The token of a registration that was begun on our pages. */
+  const begunOnPages = async () => {
+    const email = freshAddress();
+    const browser = new Browserless();
+    await browser.submit(await browser.open(`${server().url}/register`), '/register', { email, password: PASSWORD });
+    return mailTokenTo(server(), email);
+  };
+  const resetToken = async () => {
+    const { email } = await createPerson(server());
+    await post('/password-reset/request', { email });
+    return mailTokenTo(server(), email);
+  };
+
+  const scenarios: Scenarios = {
+    'POST /register 201': () => post('/register', { email: freshAddress(), password: PASSWORD, first_name: 'Ann', full_name: null }),
+    'POST /register 403': () => call('POST', '/register', { body: { email: freshAddress(), password: PASSWORD } }, world().closed),
+    'POST /register 409': async () => post('/register', { email: (await createPerson(server())).email, password: PASSWORD }),
+    'POST /register 422': () => post('/register', { email: 'nobody', password: PASSWORD, first_name: 'a\nb' }),
+
+    'POST /login 200': async () => post('/login', { email: (await createPerson(server())).email, password: PASSWORD }),
+    'POST /login 401': () => post('/login', { email: freshAddress(), password: PASSWORD }),
+    'POST /login 403': async () => {
+      const { account, email } = await createPerson(server());
+      await server().services.identity.accounts.disable(account.id);
+      return post('/login', { email, password: PASSWORD });
+    },
+    'POST /login 422': () => post('/login', { email: 'a@example.com', username: 'a', password: PASSWORD }),
+
+    'POST /refresh 200': async () => post('/refresh', { refresh_token: (await person()).refreshToken }),
+    'POST /refresh 401': () => post('/refresh', { refresh_token: 'nothing' }),
+    'POST /refresh 422': () => post('/refresh', {}),
+
+    'GET /me 200': async () => call('GET', '/me', { token: (await person()).token }),
+    'GET /me 401': () => call('GET', '/me'),
+    'GET /me 403': async () => call('GET', '/me', { token: (await withoutRole()).token }),
+    'PATCH /me 200': async () => call('PATCH', '/me', { body: { last_name: 'Lee', username: '' }, token: (await person()).token }),
+    'PATCH /me 401': () => call('PATCH', '/me', { body: {}, token: 'bad' }),
+    'PATCH /me 403': async () => call('PATCH', '/me', { body: {}, token: (await withoutRole()).token }),
+    'PATCH /me 409': async () => {
+      const username = `name${++made}`;
+      await createPerson(server(), { username });
+      return call('PATCH', '/me', { body: { username }, token: (await person()).token });
+    },
+    'PATCH /me 422': async () => call('PATCH', '/me', { body: { last_name: 1 }, token: (await person()).token }),
+
+    'POST /email/verify 200': async () => post('/email/verify', { token: await mailTokenTo(server(), await registered()) }),
+    'POST /email/verify 400': () => post('/email/verify', { token: 'nothing' }),
+    'POST /email/verify 401': async () => post('/email/verify', { token: await begunOnPages() }),
+    'POST /email/verify 403': async () => {
+      const token = await begunOnPages();
+      for (let tries = 0; tries < 5; tries++) await post('/email/verify', { token, password: 'wrong' });
+      return post('/email/verify', { token, password: 'wrong' });
+    },
+    'POST /email/verify 422': () => post('/email/verify', { token: 1 }),
+    'POST /email/resend 200': async () => post('/email/resend', { email: await registered() }),
+    'POST /email/resend 422': () => post('/email/resend', {}),
+
+    'GET /status 200': async () => call('GET', '/status', { token: (await person()).token }),
+
+    'POST /logout 200': async () => call('POST', '/logout', { token: (await person()).token }),
+    'POST /logout 401': () => call('POST', '/logout'),
+    'POST /logout 404': async () => post('/logout', { session_id: 'nothing' }, (await person()).token),
+    'POST /logout 422': async () => post('/logout', { session_id: 'x', all: true }, (await person()).token),
+
+    'GET /sessions 200': async () => call('GET', '/sessions', { token: (await person()).token }),
+    'GET /sessions 401': () => call('GET', '/sessions'),
+    'DELETE /sessions/{id} 204': async () => {
+      const { account, token } = await person();
+      const [session] = await server().services.sessions.list(account.id);
+      return call('DELETE', `/sessions/${session?.uid}`, { token });
+    },
+    'DELETE /sessions/{id} 401': () => call('DELETE', '/sessions/nothing'),
+    'DELETE /sessions/{id} 404': async () => call('DELETE', '/sessions/nothing', { token: (await person()).token }),
+
+    'POST /password/change 200': async () =>
+      post('/password/change', { current_password: PASSWORD, new_password: NEW_PASSWORD }, (await person()).token),
+    'POST /password/change 401': async () =>
+      post('/password/change', { current_password: 'wrong', new_password: NEW_PASSWORD }, (await person()).token),
+    'POST /password/change 409': async () => {
+      const { account, token } = await person();
+      const { passwords } = server().services.identity;
+      const hash = passwords.hash;
+      // Somebody else changes it after the current one was found right.
+      passwords.hash = async (password) => {
+        passwords.hash = hash;
+        await server().services.identity.passwordChange.set({ accountId: account.id, newPassword: `${NEW_PASSWORD} elsewhere` });
+        return hash(password);
+      };
+      return post('/password/change', { current_password: PASSWORD, new_password: NEW_PASSWORD }, token);
+    },
+    'POST /password/change 422': async () =>
+      post('/password/change', { current_password: PASSWORD, new_password: 'password' }, (await person()).token),
+
+    'POST /password-reset/request 200': () => post('/password-reset/request', { email: freshAddress() }),
+    'POST /password-reset/request 422': () => post('/password-reset/request', { email: null }),
+    'POST /password-reset/confirm 200': async () =>
+      post('/password-reset/confirm', { token: await resetToken(), new_password: NEW_PASSWORD }),
+    'POST /password-reset/confirm 400': () => post('/password-reset/confirm', { token: 'nothing', new_password: NEW_PASSWORD }),
+    'POST /password-reset/confirm 422': async () => post('/password-reset/confirm', { token: await resetToken(), new_password: 'short' }),
+  };
+  // Where an access token is needed, a key is refused, whatever it is.
+  for (const at of ['POST /logout', 'GET /sessions', 'DELETE /sessions/{id}', 'POST /password/change']) {
+    const [method = '', path = ''] = at.split(' ');
+    scenarios[`${at} 403`] = () => call(method, path.replace('{id}', 'x'), { headers: { 'x-api-key': 'lk_any' } });
+  }
+  return Object.fromEntries(Object.entries(scenarios).map(([key, run]) => [key.replace(' /', ` ${prefix}/`), run]));
+}
