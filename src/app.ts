@@ -139,7 +139,7 @@ export function createApp(services: Services): App {
         isAllowedOrigin: async (origin) => ownOrigins.has(origin) || (await services.clients.firstPartyOrigins()).has(origin),
         firstParty,
         authenticate: services.authenticateFirstParty,
-        authenticateKey: async () => null,
+        authenticateKey: identity.apiKeys.authenticate,
         registrationOpen: config.registration,
         requireVerifiedEmail: config.requireVerifiedEmail === 'always',
       })

@@ -13,6 +13,8 @@ export type World = {
 };
 
 const NEW_PASSWORD = `${PASSWORD} anew`;
+/** With an offset, as a client may write it. */
+const tomorrow = () => new Date(Date.now() + 86_400_000).toISOString().replace('Z', '+00:00');
 let made = 0;
 const freshAddress = () => `api${++made}@example.com`;
 
@@ -51,6 +53,19 @@ export function authScenarios(prefix: '/auth' | '/v2/auth', world: () => World):
     const { email } = await createPerson(server());
     await post('/password-reset/request', { email });
     return mailTokenTo(server(), email);
+  };
+
+  /** Somebody who has asked for another address. */
+  const changing = async () => {
+    const newEmail = freshAddress();
+    await post('/email/change', { current_password: PASSWORD, new_email: newEmail }, (await person()).token);
+    return { newEmail, token: await mailTokenTo(server(), newEmail) };
+  };
+  const withKey = async () => {
+    const someone = await person();
+    const { identity } = server().services;
+    const { apiKey } = await identity.apiKeys.create({ accountId: someone.account.id, name: 'A key', permissions: ['profile:read'] });
+    return { ...someone, id: apiKey.id };
   };
 
   const scenarios: Scenarios = {
@@ -139,9 +154,48 @@ export function authScenarios(prefix: '/auth' | '/v2/auth', world: () => World):
       post('/password-reset/confirm', { token: await resetToken(), new_password: NEW_PASSWORD }),
     'POST /password-reset/confirm 400': () => post('/password-reset/confirm', { token: 'nothing', new_password: NEW_PASSWORD }),
     'POST /password-reset/confirm 422': async () => post('/password-reset/confirm', { token: await resetToken(), new_password: 'short' }),
+
+    'POST /email/change 200': async () =>
+      post('/email/change', { current_password: PASSWORD, new_email: freshAddress() }, (await person()).token),
+    'POST /email/change 401': async () =>
+      post('/email/change', { current_password: 'wrong', new_email: freshAddress() }, (await person()).token),
+    'POST /email/change 422': async () =>
+      post('/email/change', { current_password: PASSWORD, new_email: 'nobody' }, (await person()).token),
+    'POST /email/change/confirm 200': async () => post('/email/change/confirm', { token: (await changing()).token }),
+    'POST /email/change/confirm 400': () => post('/email/change/confirm', { token: 'nothing' }),
+    'POST /email/change/confirm 409': async () => {
+      const { token, newEmail } = await changing();
+      await createPerson(server(), { email: newEmail });
+      return post('/email/change/confirm', { token });
+    },
+    'POST /email/change/confirm 422': () => post('/email/change/confirm', { token: '' }),
+
+    'POST /api-keys 201': async () =>
+      post(
+        '/api-keys',
+        { name: 'Reports', permissions: ['profile:read'], expires_at: tomorrow() },
+        (await person()).token,
+      ),
+    'POST /api-keys 401': () => post('/api-keys', { name: 'Reports', permissions: ['profile:read'] }),
+    'POST /api-keys 409': async () => {
+      const { account, token } = await person();
+      const key = { accountId: account.id, name: 'One of many', permissions: ['profile:read'] };
+      for (let count = 0; count < 50; count++) await server().services.identity.apiKeys.create(key);
+      return post('/api-keys', { name: 'One too many', permissions: ['profile:read'] }, token);
+    },
+    'POST /api-keys 422': async () => post('/api-keys', { name: 'Mine', permissions: ['client:delete'] }, (await person()).token),
+    'GET /api-keys 200': async () => call('GET', '/api-keys', { token: (await withKey()).token }),
+    'GET /api-keys 401': () => call('GET', '/api-keys'),
+    'DELETE /api-keys/{id} 204': async () => {
+      const { token, id } = await withKey();
+      return call('DELETE', `/api-keys/${id}`, { token });
+    },
+    'DELETE /api-keys/{id} 401': () => call('DELETE', '/api-keys/nothing'),
+    'DELETE /api-keys/{id} 404': async () => call('DELETE', `/api-keys/${(await withKey()).id}`, { token: (await person()).token }),
   };
   // Where an access token is needed, a key is refused, whatever it is.
-  for (const at of ['POST /logout', 'GET /sessions', 'DELETE /sessions/{id}', 'POST /password/change']) {
+  const tokenOnly = ['POST /logout', 'GET /sessions', 'DELETE /sessions/{id}', 'POST /password/change', 'POST /email/change'];
+  for (const at of [...tokenOnly, 'POST /api-keys', 'GET /api-keys', 'DELETE /api-keys/{id}']) {
     const [method = '', path = ''] = at.split(' ');
     scenarios[`${at} 403`] = () => call(method, path.replace('{id}', 'x'), { headers: { 'x-api-key': 'lk_any' } });
   }

@@ -119,7 +119,7 @@ export function createSampleApi(permissions: Permission[] = ['user:read']): Samp
       cookies: { device: () => undefined, setDevice: (_ctx, token) => void cookies.push(token) },
       log: createLogger({ level: 'silent', format: 'json' }),
       authenticate: async (token) => (token === 'good' ? { accountId: 'a1', sessionId: 's1', expiresAt: new Date(0) } : null),
-      authenticateKey: async (key) => (key === 'good-key' ? { accountId: 'a1', permissions: new Set(permissions) } : null),
+      authenticateKey: async (key) => (key === 'good-key' ? { accountId: 'a1', permissions: new Set(permissions), expiresAt: null } : null),
       findAccount: async () => account,
       permissionsOf: async () => permissions,
     }),

@@ -4,7 +4,7 @@ import type { Sessions } from '../../oidc/sessions/index.js';
 import type { Audit } from '../../platform/audit/index.js';
 
 export type AuthDeps = {
-  identity: Pick<Identity, 'accounts' | 'login' | 'registration' | 'passwordChange' | 'recovery'>;
+  identity: Pick<Identity, 'accounts' | 'login' | 'registration' | 'passwordChange' | 'recovery' | 'emailChange' | 'apiKeys'>;
   firstParty: Pick<FirstParty, 'signIn' | 'refresh'>;
   sessions: Pick<Sessions, 'list' | 'end' | 'endAll'>;
   audit: Pick<Audit, 'record'>;

@@ -4,7 +4,9 @@
  * (endpoint).
  */
 import type { Endpoint } from '../endpoint/index.js';
+import { createApiKeyEndpoints } from './api-keys.js';
 import type { AuthDeps } from './deps.js';
+import { createEmailChangeEndpoints } from './email-change.js';
 import { createPasswordEndpoints } from './passwords.js';
 import { createProfileEndpoints } from './profile.js';
 import { createRegistrationEndpoints } from './registration.js';
@@ -23,6 +25,8 @@ export function createAuthEndpoints(deps: AuthDeps): Endpoint[] {
     status,
     ...Object.values(createSessionEndpoints(deps)),
     ...Object.values(createPasswordEndpoints(deps)),
+    ...Object.values(createEmailChangeEndpoints(deps)),
+    ...Object.values(createApiKeyEndpoints(deps)),
   ];
   const first = { register, login, refresh, read, update };
   return [...Object.values(first), ...others, ...createSecondStyle(deps, first, others)];

@@ -15,7 +15,7 @@ const profileSchema = z
 const statusSchema = z
   .object({
     authenticated: z.boolean(),
-    expires_at: z.iso.datetime().nullable().meta({ description: 'When the access token ends; null with an API key.' }),
+    expires_at: z.iso.datetime().nullable().meta({ description: 'When the access token or the API key ends.' }),
     session_id: z.string().nullable(),
     user: userSchema.nullable(),
   })

@@ -6,7 +6,7 @@ export type CallerDeps = {
   /** What an access token of ours is good for right now; null: for nothing. */
   authenticate(accessToken: string): Promise<{ accountId: string; sessionId: string; expiresAt: Date } | null>;
   /** Null for a key that is not good right now. `permissions`: those of the key that its owner still has. */
-  authenticateKey(key: string): Promise<{ accountId: string; permissions: ReadonlySet<Permission> } | null>;
+  authenticateKey(key: string): Promise<{ accountId: string; permissions: ReadonlySet<Permission>; expiresAt: Date | null } | null>;
   findAccount(accountId: string): Promise<Account | null>;
   permissionsOf(accountId: string): Promise<readonly string[]>;
 };
@@ -53,7 +53,7 @@ export function createFindCaller(deps: CallerDeps): FindCaller {
   async function byKey(key: string): Promise<Caller | undefined> {
     const known = key.length <= MAX_KEY_CHARS ? await deps.authenticateKey(key) : null;
     const account = known && (await findActive(known.accountId));
-    return account ? { account, sessionId: null, via: 'api_key', permissions: known.permissions, expiresAt: null } : undefined;
+    return account ? { account, sessionId: null, via: 'api_key', permissions: known.permissions, expiresAt: known.expiresAt } : undefined;
   }
 
   return async (auth, { authorization, apiKey }) => {

@@ -15,7 +15,7 @@ export type Caller = {
   via: 'token' | 'api_key';
   /** of the account's roles now; with an API key only those of them that the key has */
   permissions: ReadonlySet<Permission>;
-  /** when the access token ends; null with an API key */
+  /** when the access token or the API key ends; null: never */
   expiresAt: Date | null;
 };
 export type TokenCaller = Caller & { via: 'token'; sessionId: string; expiresAt: Date };
