@@ -99,7 +99,7 @@ export function createApp(services: Services): App {
       logoutNotices: services.logoutNotices,
     }),
   });
-  services.logoutNotices.deliverWith(holder);
+  services.logoutNotices.deliverWith({ holder, outbound: services.outbound });
   const firstParty = createFirstParty({
     issuerUrl: config.issuerUrl,
     holder,

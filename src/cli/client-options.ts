@@ -20,6 +20,12 @@ const MEMBERS: readonly Member[] = [
     kind: 'list',
   },
   {
+    member: 'backchannel_logout_uri',
+    flags: '--backchannel-logout-uri <uri>',
+    help: 'is told when somebody signs out (OpenID Connect Back-Channel Logout)',
+    kind: 'text',
+  },
+  {
     member: 'grant_types',
     flags: '--grant-type, --grant-types <grant>',
     help: 'authorization_code, refresh_token, client_credentials; repeatable',

@@ -141,6 +141,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
       clientCredentials: { enabled: true },
+      backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => deps.pages.logout(ctx, readLogoutForm(form)),

@@ -29,6 +29,8 @@ describe('discovery', () => {
       'authorization_endpoint',
       'authorization_response_iss_parameter_supported',
       'authorization_signing_alg_values_supported',
+      'backchannel_logout_session_supported',
+      'backchannel_logout_supported',
       'claim_types_supported',
       'claims_parameter_supported',
       'claims_supported',

@@ -171,11 +171,7 @@ export function authScenarios(prefix: '/auth' | '/v2/auth', world: () => World):
     'POST /email/change/confirm 422': () => post('/email/change/confirm', { token: '' }),
 
     'POST /api-keys 201': async () =>
-      post(
-        '/api-keys',
-        { name: 'Reports', permissions: ['profile:read'], expires_at: tomorrow() },
-        (await person()).token,
-      ),
+      post('/api-keys', { name: 'Reports', permissions: ['profile:read'], expires_at: tomorrow() }, (await person()).token),
     'POST /api-keys 401': () => post('/api-keys', { name: 'Reports', permissions: ['profile:read'] }),
     'POST /api-keys 409': async () => {
       const { account, token } = await person();

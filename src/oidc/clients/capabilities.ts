@@ -21,8 +21,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'authorization_encrypted_response_enc',
   'backchannel_authentication_request_signing_alg',
   'backchannel_client_notification_endpoint',
-  'backchannel_logout_session_required',
-  'backchannel_logout_uri',
   'backchannel_token_delivery_mode',
   'backchannel_user_code_parameter',
   'default_acr_values',

@@ -66,6 +66,8 @@ export const clientMetadataSchema = z.object({
   policy_uri: link.optional(),
   tos_uri: link.optional(),
   initiate_login_uri: loaded.optional(),
+  backchannel_logout_uri: loaded.optional(),
+  backchannel_logout_session_required: z.boolean().optional(),
   contacts: listOf(z.email('must be an e-mail address'), 20).optional(),
   application_type: choiceOf(['web', 'native'], 'a kind of application').optional(),
   redirect_uris: listOf(z.string(), MAX_URIS).optional(),

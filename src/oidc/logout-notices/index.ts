@@ -3,7 +3,10 @@
  * application is down for a while and without anybody waiting for it. Does not own: ending sessions (oidc/sessions, oidc-provider), the token that
  * is sent (oidc-provider makes it at each attempt, so that it is fresh).
  */
+import type { Client, Provider } from 'oidc-provider';
+import type { Outbound } from '../../platform/outbound/index.js';
 import type { Outbox } from '../../platform/outbox/index.js';
+import { isOperatorMade } from '../clients/index.js';
 import type { ProviderExtension, ProviderHolder } from '../provider.js';
 
 /** One sign-in at one application that has ended. */
@@ -19,7 +22,7 @@ export type LogoutNotices = {
   /** oidc-provider's own sign-out notes whom to tell instead of waiting for them. */
   extension: ProviderExtension;
   /** From now on this process delivers. */
-  deliverWith(holder: Pick<ProviderHolder, 'current'>): void;
+  deliverWith(means: { holder: Pick<ProviderHolder, 'current'>; outbound: Pick<Outbound, 'fetch'> }): void;
 };
 
 type Deps = {
@@ -27,11 +30,7 @@ type Deps = {
   clients: { findProviderMetadata(id: string): Promise<Record<string, unknown> | undefined> };
 };
 
-type Notifying = { clientId: string; backchannelLogoutUri?: string; backchannelLogout(sub: string, sid: string): Promise<void> };
-
 const TOPIC = 'backchannel_logout';
-/** The library's own delivery, which the extension puts aside. */
-const SEND = Symbol('sends a logout token');
 
 export function createLogoutNotices({ outbox, clients }: Deps): LogoutNotices {
   const message = (ended: EndedSignIn) => ({ topic: TOPIC, recipient: ended.clientId, payload: ended });
@@ -46,22 +45,41 @@ export function createLogoutNotices({ outbox, clients }: Deps): LogoutNotices {
     },
     wake: outbox.wake,
     extension(provider) {
-      const prototype = provider.Client.prototype as unknown as Notifying & { [SEND]?: Notifying['backchannelLogout'] };
-      prototype[SEND] = prototype.backchannelLogout;
-      prototype.backchannelLogout = async function noteLogout(this: Notifying, accountId, sid) {
+      const prototype = provider.Client.prototype as unknown as { backchannelLogout(accountId: string, sid: string): Promise<void> };
+      prototype.backchannelLogout = async function noteLogout(this: { clientId: string }, accountId, sid) {
         await outbox.add(message({ clientId: this.clientId, accountId, sid }));
       };
     },
-    deliverWith(holder) {
-      outbox.deliverBy(TOPIC, async ({ payload }) => {
+    deliverWith: ({ holder, outbound }) =>
+      outbox.deliverBy(TOPIC, async ({ id, payload }) => {
         const { clientId, accountId, sid } = payload as EndedSignIn;
-        const client = (await holder.current.Client.find(clientId)) as unknown as
-          | (Notifying & { [SEND]: Notifying['backchannelLogout'] })
-          | undefined;
+        const client = await holder.current.Client.find(clientId);
         // Gone meanwhile, or does not want to hear any more: there is nobody to tell.
         if (!client?.backchannelLogoutUri) return;
-        await client[SEND](accountId, sid);
-      });
-    },
+        const body = new URLSearchParams({ logout_token: await createLogoutToken(holder.current, client, { accountId, sid, jti: id }) });
+        const { status } = await outbound.fetch({
+          url: client.backchannelLogoutUri,
+          purpose: TOPIC,
+          trusted: isOperatorMade(client),
+          method: 'POST',
+          body,
+        });
+        if (status !== 200 && status !== 204) throw new Error(`answered ${status}`);
+      }),
   };
+}
+
+/** OpenID Connect Back-Channel Logout 1.0, section 2.4. The `jti` is that of the message, so whoever hears it twice can tell. */
+async function createLogoutToken(
+  provider: Provider,
+  client: Client,
+  { accountId, sid, jti }: { accountId: string; sid: string; jti: string },
+) {
+  const token = new provider.IdToken({ sub: accountId }, { client });
+  // Claims that are to be said, as the library's own does it; its published types leave this out.
+  Object.assign(token, { mask: { sub: null } });
+  token.set('events', { 'http://schemas.openid.net/event/backchannel-logout': {} });
+  token.set('jti', jti);
+  if (client.backchannelLogoutSessionRequired) token.set('sid', sid);
+  return token.issue({ use: 'logout' });
 }
