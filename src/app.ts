@@ -5,6 +5,7 @@ import { createApi, createJwksRoutes, createProbeRoutes } from './api/index.js';
 import { MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { buildConfiguration, isProviderPath, providerRouteOf, routes } from './oidc/configuration.js';
+import { createDeviceFlow } from './oidc/device/index.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -14,6 +15,7 @@ import { createAccountPages } from './pages/account/index.js';
 import { createBrowserCookies } from './pages/browser-cookies.js';
 import { createContinueTo } from './pages/continue-to.js';
 import { createDevMailboxPages } from './pages/dev/index.js';
+import { createDevicePages } from './pages/device/index.js';
 import { createErrorEdge } from './pages/error-edge.js';
 import { createInteractionPages } from './pages/interaction/index.js';
 import { createPageKit } from './pages/page-kit.js';
@@ -68,6 +70,15 @@ export function createApp(services: Services): App {
     requests: services.requests,
   });
   const fetch = createProviderFetch({ outbound: services.outbound });
+  const deviceFlow = createDeviceFlow({
+    pages: createDevicePages({ pages, findClient, findAccount: identity.accounts.find, findResource }),
+    showError: providerPages.error,
+    findResource: services.findResourceServer,
+    states: services.interactionStates,
+    limits: services.limits,
+    wrongCodesPerMinute: config.limitWrongDeviceCodesPerMinute,
+    paths: { entry: routes.code_verification, token: routes.token },
+  });
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
@@ -86,6 +97,7 @@ export function createApp(services: Services): App {
         dpopNonceSecret: services.dpopNonceSecret,
         requests: services.requests,
         fetch,
+        deviceFlow: deviceFlow.feature,
       }),
     extensions: createProviderExtensions({
       audit: services.audit,
@@ -97,6 +109,7 @@ export function createApp(services: Services): App {
       refreshUses: services.refreshUses,
       firstPartyGrant,
       logoutNotices: services.logoutNotices,
+      deviceFlow,
     }),
   });
   services.logoutNotices.deliverWith({ holder, outbound: services.outbound });

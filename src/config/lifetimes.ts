@@ -66,6 +66,13 @@ export const lifetimeSettings = {
     schema: value.integer(60, 86400),
     fallback: '3600',
   }),
+  deviceCodeTtlSeconds: setting({
+    name: 'DEVICE_CODE_TTL_SECONDS',
+    group: 'Lifetimes',
+    meaning: 'code that a device without a keyboard shows',
+    schema: value.integer(60, 3600),
+    fallback: '600',
+  }),
   verificationTtlSeconds: setting({
     name: 'VERIFICATION_TTL_SECONDS',
     group: 'Lifetimes',

@@ -238,6 +238,13 @@ export const settings = {
     schema: value.integer(1, 1000000),
     fallback: '3',
   }),
+  limitWrongDeviceCodesPerMinute: setting({
+    name: 'LIMIT_WRONG_DEVICE_CODES_PER_MINUTE',
+    group: 'Passwords and limits',
+    meaning: 'wrong device codes a minute from one address (IPv6: /64)',
+    schema: value.integer(1, 1000000),
+    fallback: '10',
+  }),
   ...lifetimeSettings,
   signingAlgs: setting({
     name: 'SIGNING_ALGS',

@@ -5,6 +5,7 @@ import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { extraClientMetadata } from './clients/index.js';
+import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
 import type { ForwardPage } from './forwarding-forms.js';
@@ -27,6 +28,8 @@ export const routes = {
   revocation: '/revoke',
   end_session: '/logout',
   jwks: '/.well-known/jwks.json',
+  device_authorization: '/device/auth',
+  code_verification: '/device',
 } as const;
 
 const exactPaths = new Set<string>([
@@ -38,7 +41,8 @@ const exactPaths = new Set<string>([
 ]);
 
 /** True for the paths that oidc-provider answers; all others are ours. */
-export const isProviderPath = (path: string): boolean => exactPaths.has(path) || path.startsWith(`${routes.authorization}/`);
+export const isProviderPath = (path: string): boolean =>
+  exactPaths.has(path) || path.startsWith(`${routes.authorization}/`) || path.startsWith(`${routes.code_verification}/`);
 
 /** The name under which requests to a path of oidc-provider are counted; undefined for all others. */
 export const providerRouteOf = (path: string): string | undefined =>
@@ -74,6 +78,7 @@ export type ConfigurationDeps = {
   requests: Pick<RequestContexts, 'restingOn'>;
   /** for every address that a client names */
   fetch: NonNullable<Configuration['fetch']>;
+  deviceFlow: DeviceFlow['feature'];
 };
 
 /** Assembles oidc-provider's options: the one place where they are set. */
@@ -122,6 +127,8 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: (ctx, source) => {
       const client = ctx.oidc.client;
+      // A device is elsewhere: the browser in which it was let in may well end first.
+      if (isDeviceRequest(ctx)) return false;
       return !(source.scopes.has('offline_access') || client?.first_party || OUTLIVES_SESSION.has(String(client?.profile)));
     },
     rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
@@ -142,6 +149,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
       clientCredentials: { enabled: true },
       backchannelLogout: { enabled: true },
+      deviceFlow: deps.deviceFlow,
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => deps.pages.logout(ctx, readLogoutForm(form)),

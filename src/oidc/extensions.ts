@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import type { DeviceFlow } from './device/index.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
@@ -23,6 +24,7 @@ export type ExtensionDeps = {
   jwtAccessTokens: JwtAccessTokens;
   firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
   logoutNotices: Pick<LogoutNotices, 'extension'>;
+  deviceFlow: Pick<DeviceFlow, 'extensions'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
 };
@@ -38,6 +40,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerWithSuccessor(deps.refreshUses),
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,
+    ...deps.deviceFlow.extensions,
     acceptPreviousSecrets(deps),
     reportEvents(deps),
   ];
@@ -83,6 +86,8 @@ const reportEvents =
     });
     provider.on('grant.success', (ctx) => countTokens(ctx, metrics));
     provider.on('grant.error', (ctx, error) => {
+      // A device asks every few seconds until somebody has decided: that is no refusal.
+      if (error.name === 'AuthorizationPending') return;
       if (ctx.oidc.params?.grant_type === 'refresh_token') metrics.refreshFinished('refused');
       void audit.record({
         type: 'token.refused',

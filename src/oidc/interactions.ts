@@ -16,6 +16,8 @@ export type InteractionDetails = {
   reasons: readonly string[];
   clientId: string;
   redirectUri: string | undefined;
+  /** it is a device that waits, not this browser */
+  forDevice: boolean;
   loginHint: string | undefined;
   uiLocales: string | undefined;
   /** somebody is signed in already */
@@ -120,6 +122,7 @@ export function createInteractions({ holder, states, requests }: Deps): Interact
         reasons: prompt.reasons,
         clientId: String(params.client_id),
         redirectUri: text(params.redirect_uri),
+        forDevice: interaction.deviceCode !== undefined,
         loginHint: text(params.login_hint),
         uiLocales: text(params.ui_locales),
         accountId: interaction.session?.accountId,

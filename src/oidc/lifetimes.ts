@@ -12,6 +12,7 @@ type Lifetimes = Pick<
   | 'sessionTtlSeconds'
   | 'sessionKeptTtlSeconds'
   | 'interactionTtlSeconds'
+  | 'deviceCodeTtlSeconds'
 >;
 
 const DAY_SECONDS = 86_400;
@@ -43,6 +44,7 @@ export function createLifetimes(config: Lifetimes): NonNullable<Configuration['t
     },
     Grant: grantTtlSeconds(config),
     Interaction: config.interactionTtlSeconds,
+    DeviceCode: config.deviceCodeTtlSeconds,
     // Sessions slide, and none lives longer than a kept one from the moment of signing in.
     Session: (_ctx: KoaContextWithOIDC, session) => {
       if (!session.accountId) return config.interactionTtlSeconds;

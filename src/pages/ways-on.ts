@@ -6,7 +6,7 @@ const start: ErrorWay = { href: '/', label: 'start' };
 function pageOf(path: string): string | undefined {
   const interaction = /^\/interaction\/[A-Za-z0-9_-]{1,64}(?=\/|$)/.exec(path)?.[0];
   const account = /^\/account(\/(profile|password|sessions|applications))?(?=\/|$)/.exec(path)?.[0];
-  return interaction ?? account ?? /^\/(register|forgot)(?=\/|$)/.exec(path)?.[0];
+  return interaction ?? account ?? /^\/(register|forgot|device)(?=\/|$)/.exec(path)?.[0];
 }
 
 /** Ways on from an error page: what is likeliest to help first. Undefined: the page's own default (back to the application, or the start page). */
@@ -17,6 +17,7 @@ export function waysOn(code: string, path: string): readonly ErrorWay[] | undefi
     return code === 'token.already_used' ? [signIn, again] : [again, signIn];
   }
   if (code === 'registration.closed' || code === 'oauth.logout_failed') return [{ href: '/account', label: 'account' }, start];
+  if (code.startsWith('device.')) return [{ href: '/device', label: 'device' }, start];
   const page = pageOf(path);
   const again = /^(csrf|cookies|request)\.|busy$|unavailable$|^server_error$|rate_limited$/.test(code);
   return again && page ? [{ href: page, label: 'try_again' }, start] : undefined;

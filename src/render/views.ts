@@ -69,8 +69,10 @@ export type ConsentView = FormModel & {
   /** sign in as somebody else */
   switchAccount?: ActionModel | undefined;
   clientId: string;
-  /** host (and port) the person goes back to */
+  /** host (and port) the person goes back to; empty where a device waits */
   redirectHost: string;
+  /** it is a device that waits for the answer */
+  forDevice?: boolean | undefined;
   /** OpenID scopes that are asked for, `offline_access` among them */
   scopes: readonly string[];
   resources?: readonly ResourceScopes[] | undefined;
@@ -143,6 +145,26 @@ export type LogoutView = FormModel & {
 /** Sends the browser on by POST, by itself where scripts run. No CSRF field: the form may go to an application. */
 export type ForwardView = { action: string; fields: Readonly<Record<string, string>> };
 
+/** Field: `user_code`. */
+export type DeviceCodeView = FormModel & { userCode?: string | undefined };
+
+/** Buttons: `confirm` = `yes`, `abort` = `yes`. The application is `PageContext.client`. */
+export type DeviceConfirmView = FormModel & {
+  /** as the device shows it */
+  userCode: string;
+  clientId: string;
+  /** who is signed in in this browser, if somebody is */
+  account?: Person | undefined;
+  scopes: readonly string[];
+  resources?: readonly ResourceScopes[] | undefined;
+  /** where the code was asked for */
+  askedFrom: { ip?: string | undefined; userAgent?: string | undefined };
+};
+
+export type DeviceDoneView = { applicationsUrl: string };
+
+export type DeviceCancelledView = { enterUrl: string };
+
 export type SignedOutView = { signInUrl?: string | undefined; continueUrl?: string | undefined };
 
 /** What the frame around every account page needs. Its addresses are fixed: /account, /account/profile, /password, /sessions, /applications. */
@@ -200,7 +222,7 @@ export type ApplicationsView = AccountFrame & { applications: readonly Applicati
 
 /** A way on from an error. `label` names a text `error.way.<label>`; `text` replaces it. */
 export type ErrorWay = { href: string; label?: ErrorWayLabel | undefined; text?: string | undefined };
-export type ErrorWayLabel = 'start' | 'sign_in' | 'start_again' | 'try_again' | 'forgot' | 'register' | 'account' | 'back';
+export type ErrorWayLabel = 'start' | 'sign_in' | 'start_again' | 'try_again' | 'forgot' | 'register' | 'account' | 'back' | 'device';
 
 /** What happened is told by `code`, else by `status`; `message` is public text for codes the catalogue does not know. */
 export type ErrorView = {
@@ -262,6 +284,10 @@ export type Views = {
   'interaction/logout': LogoutView;
   'interaction/signed-out': SignedOutView;
   'interaction/forward': ForwardView;
+  'device/code': DeviceCodeView;
+  'device/confirm': DeviceConfirmView;
+  'device/done': DeviceDoneView;
+  'device/cancelled': DeviceCancelledView;
   'account/overview': OverviewView;
   'account/profile': ProfileView;
   'account/password': PasswordView;

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BrowserServer, signInByHand, startBrowserServer } from '../support/browser-server.js';
+import { askForCode, type BrowserServer, signInByHand, startBrowserServer } from '../support/browser-server.js';
 import { expectAccessible, openChromium, openWindow, overflowOf } from '../support/chromium.js';
 import { createPerson } from '../support/people.js';
 
@@ -141,6 +141,45 @@ describe('every page is accessible, light and dark, at 360 to 1280 px, at 200 % 
     await page.getByRole('heading', { name: 'Your password has been changed' }).waitFor();
     await inspect(page);
     await page.goto(link);
+    await inspect(page);
+    complaints.forget(/status of 4\d\d/);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test('letting a device in', async () => {
+    const { account, ...person } = await createPerson(running.server);
+    await running.server.services.identity.accounts.updateProfile(account.id, { fullName: LONG_NAME });
+    const { page, complaints } = await openWindow(browser);
+    const { url } = running.server;
+    const enter = async (code: string) => {
+      await page.goto(`${url}/device`);
+      await page.getByLabel('Code').fill(code);
+      await page.getByRole('button', { name: 'Continue' }).click();
+    };
+    await enter('BCDF-GHJK');
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    const { user_code: refused } = await askForCode(url);
+    await enter(refused);
+    await inspect(page);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('heading', { name: 'Nothing was signed in' }).waitFor();
+    await inspect(page);
+    await enter(refused);
+    await page.getByRole('heading', { name: 'This code has been used already' }).waitFor();
+    await inspect(page);
+    const { user_code: userCode } = await askForCode(url);
+    await enter(userCode);
+    await page.getByRole('button', { name: 'My device shows this code' }).click();
+    await signInByHand(page, person);
+    await page.getByRole('heading', { name: 'Example Television asks for access' }).waitFor();
+    await inspect(page);
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.getByRole('heading', { name: 'Your device is signed in' }).waitFor();
+    await inspect(page);
+    const { user_code: next } = await askForCode(url);
+    await enter(next);
+    expect(await page.textContent('main')).toContain(LONG_NAME);
     await inspect(page);
     complaints.forget(/status of 4\d\d/);
     expect(complaints.list).toEqual([]);

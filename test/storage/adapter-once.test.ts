@@ -157,6 +157,18 @@ describe.each(databases)('once means once on %s', (provider) => {
       expect(await store.adapter('DeviceCode').find(id)).not.toHaveProperty('accountId');
     });
 
+    it('refused by one person is not approved by another whose request is in flight, and may be refused again', async () => {
+      const id = await save('DeviceCode', undecided);
+      const inFlight = (await store.adapter('DeviceCode').find(id)) ?? {};
+      const refusal = { ...inFlight, error: 'access_denied' };
+      await store.adapter('DeviceCode').upsert(id, refusal, 600);
+      const grantId = await store.addGrant();
+      const approval = store.adapter('DeviceCode').upsert(id, { ...inFlight, accountId: 'person', grantId }, 600);
+      await expect(approval).rejects.toMatchObject({ message: 'invalid_grant' });
+      await store.adapter('DeviceCode').upsert(id, refusal, 600);
+      expect(await store.adapter('DeviceCode').find(id)).toMatchObject({ error: 'access_denied' });
+    });
+
     it('is not approved by a session that has been ended meanwhile', async () => {
       const id = await save('DeviceCode', undecided);
       const inFlight = (await store.adapter('DeviceCode').find(id)) ?? {};

@@ -76,6 +76,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       isPreviousSecret: clients.isPreviousSecret,
       firstPartyGrant: { extension() {} },
       logoutNotices: { extension() {} },
+      deviceFlow: { extensions: [] },
       metrics: createMetrics(),
       refreshUses: createRefreshUses(),
     });

@@ -41,6 +41,15 @@ export async function startBrowserServer(): Promise<BrowserServer> {
         redirect_uris: [`${app}/other/callback`],
         scope: 'openid profile email',
       },
+      {
+        client_id: 'television',
+        client_name: 'Example Television',
+        application_type: 'native',
+        token_endpoint_auth_method: 'none',
+        redirect_uris: [],
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+        scope: 'openid profile email offline_access orders:read orders:write',
+      },
     ],
   });
   const server = await startTestServer({ env: declared.env });
@@ -74,4 +83,15 @@ export async function signInByHand(page: Page, { email, password }: { email: str
   await page.getByLabel('Email or username').fill(email);
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** What the television gets when it asks for a code. */
+export async function askForCode(url: string): Promise<{ device_code: string; user_code: string; verification_uri_complete: string }> {
+  const body = new URLSearchParams({
+    client_id: 'television',
+    scope: 'openid profile offline_access orders:read orders:write',
+    resource: 'https://api.example.com',
+  });
+  const response = await fetch(`${url}/device/auth`, { method: 'POST', body });
+  return (await response.json()) as Awaited<ReturnType<typeof askForCode>>;
 }

@@ -84,6 +84,16 @@ export const clients = {
     scope: 'orders:read',
     profile: 'service',
   },
+  television: {
+    client_id: 'television',
+    client_name: 'Example Television',
+    application_type: 'native',
+    redirect_uris: [],
+    response_types: [],
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+    token_endpoint_auth_method: 'none',
+    scope: 'openid profile email offline_access orders:read',
+  },
 } satisfies Record<string, DeclaredClient>;
 
 export type ClientName = keyof typeof clients;

@@ -148,6 +148,22 @@ export function buildViewCases(words: Words): ViewCases {
       maximal: { action: words.url, fields: { state: words.text, xsrf: words.text } },
     },
     'interaction/signed-out': { minimal: {}, maximal: { signInUrl: '/login', continueUrl: words.url } },
+    'device/code': {
+      minimal: form,
+      maximal: {
+        ...{ ...action, userCode: words.text },
+        errors: [{ code: 'device.unknown_code', field: 'user_code' }, { code: 'device.page_too_old' }],
+      },
+    },
+    'device/confirm': {
+      minimal: { ...form, userCode: 'WDJB-MJHT', clientId: words.client, scopes: [], askedFrom: {} },
+      maximal: {
+        ...{ ...action, userCode: words.text, clientId: words.text, account, scopes, resources },
+        ...{ askedFrom: { ip: words.text, userAgent: words.text }, errors: [{ code: words.text, message: words.text }] },
+      },
+    },
+    'device/done': { minimal: { applicationsUrl: '/account/applications' }, maximal: { applicationsUrl: words.url } },
+    'device/cancelled': { minimal: { enterUrl: '/device' }, maximal: { enterUrl: words.url } },
     'account/overview': {
       minimal: { ...frame, account: { email: words.email }, emailVerified: false, sessionCount: 1, applicationCount: 0, memberSince: at },
       maximal: {

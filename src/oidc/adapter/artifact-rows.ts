@@ -49,9 +49,11 @@ export function columnsOf(
       sessionUid: toColumn(payload.session?.uid),
     };
   }
+  // A device code that was refused is nobody's from then on: an approval that comes late finds it taken.
+  const refused = kind === 'DeviceCode' && payload.error !== undefined ? '' : null;
   return {
     grantId: kindRules[kind].underGrant ? toColumn(payload.grantId) : null,
-    accountId: toColumn(payload.accountId),
+    accountId: toColumn(payload.accountId) ?? refused,
     clientId: toColumn(payload.clientId),
     sessionUid: toColumn(payload.sessionUid),
   };

@@ -1,10 +1,13 @@
+/** RFC 8628. */
+export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
 /**
  * What this server can do for a client. A member that would be stored and then not kept is worse than one that is refused, so what is not listed
  * here is refused by name. A feature that is added moves its members from `notYet` into the schema.
  */
 export const capabilities = {
   authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
-  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE],
 } as const;
 
 /** The kinds of client that can be asked for by name; what they mean stands in profiles.ts. */

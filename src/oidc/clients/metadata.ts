@@ -1,6 +1,6 @@
 import { faultsOf, findHostileMembers, formatPath } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
-import { type ClientProfile, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
+import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
 
@@ -123,8 +123,8 @@ function findRuleFaults(metadata: ClientMetadata, { builtIn = false }: MetadataC
   if (usesCode && !responses.includes('code')) add('response_types', 'must be ["code"] with the grant authorization_code');
   if (!usesCode && responses.length > 0) add('response_types', 'must be empty without the grant authorization_code');
   if (usesCode && metadata.redirect_uris.length === 0) add('redirect_uris', 'must name at least one address to return to');
-  if (grants.includes('refresh_token') && !usesCode && !builtIn)
-    add('grant_types', 'refresh_token needs a grant in which a person signs in: authorization_code');
+  if (grants.includes('refresh_token') && !usesCode && !grants.includes(DEVICE_CODE) && !builtIn)
+    add('grant_types', `refresh_token needs a grant in which a person signs in: authorization_code or ${DEVICE_CODE}`);
   if (isPublic && grants.includes('client_credentials')) add('grant_types', 'client_credentials is for clients with a secret');
   if (isPublic && !metadata.require_pkce)
     add('require_pkce', 'cannot be false for a client without a secret: PKCE is all that protects its code');

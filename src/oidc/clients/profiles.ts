@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../platform/errors.js';
-import type { ClientProfile } from './capabilities.js';
+import { type ClientProfile, DEVICE_CODE } from './capabilities.js';
 import type { ClientMetadata } from './metadata.js';
 
 type Profile = {
@@ -62,6 +62,11 @@ export const PROFILES: Record<ClientProfile, Profile> = {
         message: 'must not include authorization_code: nobody signs in to a service',
       },
       {
+        member: 'grant_types',
+        holds: (metadata) => !metadata.grant_types.includes(DEVICE_CODE),
+        message: `must not include ${DEVICE_CODE}: nobody signs in to a service`,
+      },
+      {
         member: 'redirect_uris',
         holds: (metadata) => metadata.redirect_uris.length === 0,
         message: 'must be empty: nobody is sent back to a service',
@@ -79,6 +84,11 @@ export const PROFILES: Record<ClientProfile, Profile> = {
     requires: [
       isConfidential,
       usesPkce,
+      {
+        member: 'grant_types',
+        holds: (metadata) => !metadata.grant_types.includes(DEVICE_CODE),
+        message: `must not include ${DEVICE_CODE}`,
+      },
       {
         member: 'redirect_uris',
         holds: (metadata) => metadata.redirect_uris.every((uri) => uri.startsWith('https:')),

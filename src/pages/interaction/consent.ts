@@ -3,10 +3,10 @@ import type { Identity } from '../../identity/index.js';
 import type { InteractionDetails, Interactions } from '../../oidc/interactions.js';
 import type { Audit } from '../../platform/audit/index.js';
 import { AppError } from '../../platform/errors.js';
-import type { ResourceScopes } from '../../render/index.js';
 import { askingClient, type ClientSummary } from '../client-view.js';
 import type { PageKit } from '../page-kit.js';
 import { personOf } from '../person.js';
+import { describeResources, type FindResource } from '../resource-scopes.js';
 
 export type ConsentPageDeps = {
   pages: PageKit;
@@ -22,20 +22,10 @@ export type ConsentPageDeps = {
     }): Promise<void>;
   };
   audit: Pick<Audit, 'record'>;
-  /** name and described scopes of a resource server */
-  findResource(identifier: string): { name: string; scopes: readonly { name: string; description?: string | undefined }[] } | undefined;
+  findResource: FindResource;
 };
 
 export function createConsentPage({ pages, interactions, identity, consents, audit, findResource }: ConsentPageDeps) {
-  const resourcesOf = (details: InteractionDetails): ResourceScopes[] =>
-    Object.entries(details.missingResourceScopes).map(([identifier, scopes]) => {
-      const resource = findResource(identifier);
-      return {
-        identifier,
-        name: resource?.name ?? identifier,
-        scopes: scopes.map((name) => resource?.scopes.find((scope) => scope.name === name) ?? { name }),
-      };
-    });
   const signedInAccount = async (details: InteractionDetails) => {
     const account = details.accountId ? await identity.accounts.find(details.accountId) : null;
     if (!account) throw new AppError('interaction.expired', 400, 'The sign-in behind this request has ended.');
@@ -53,9 +43,10 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           switchAccount: { action: `/interaction/${details.uid}/switch` },
           account: personOf(account),
           clientId: details.clientId,
+          forDevice: details.forDevice,
           redirectHost: details.redirectUri ? hostOf(details.redirectUri) : '',
           scopes: details.missingScopes,
-          resources: resourcesOf(details),
+          resources: describeResources(details.missingResourceScopes, findResource),
           alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
           remembered: client?.source !== 'registered' && !details.askedEveryTime,
           applicationsUrl: '/account/applications',

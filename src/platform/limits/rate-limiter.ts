@@ -13,6 +13,8 @@ export type LimitState = { allowed: boolean; retryAfterSeconds: number };
 export type RateLimiter = {
   /** Takes one point, if there is one. The point taken is the answer: 50 requests at once for 20 points give 20 allowed. */
   consume(key: string, limit: Limit): Promise<LimitState>;
+  /** Gives back one point that was taken for nothing, unless its window is over. */
+  giveBack(key: string): Promise<void>;
   /** Tells whether a point is left, taking none. */
   peek(key: string, limit: Limit): Promise<LimitState>;
   /** Gives all points back. */
@@ -33,6 +35,7 @@ export function createRateLimiter({ db, hmacPepper }: { db: Database; hmacPepper
       const row = await counters.countUp({ key: storedKey(key), points, at, windowEndsAt: addSeconds(at, windowSeconds) });
       return stateOf(row, row.count <= points);
     },
+    giveBack: (key) => counters.countDown({ key: storedKey(key), at: nowDate() }),
     async peek(key, { points }) {
       const [row] = await counters.find([storedKey(key)]);
       if (!row || row.expiresAt.getTime() <= now()) return { allowed: true, retryAfterSeconds: 0 };

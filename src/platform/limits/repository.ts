@@ -52,6 +52,11 @@ export function createLimitRepository(db: Database) {
       return toRow(rows[0] as RawRow);
     },
 
+    /** Counts one down within the window. */
+    async countDown({ key, at }: { key: string; at: Date }): Promise<void> {
+      await db.client.$executeRaw`UPDATE limit_counters SET count = count - 1 WHERE key = ${key} AND count > 0 AND expires_at > ${at}`;
+    },
+
     /**
      * Counts a failure. At the last one of a window the lock closes: `count` becomes 0 and `level` grows. A failure while it is closed sets
      * `count` to 1 and changes nothing else, which is how the caller tells the failure that closed it from those that came later.

@@ -13,6 +13,7 @@ export const errors = {
   'error.way.forgot': 'Ask for a new link',
   'error.way.register': 'Create an account',
   'error.way.account': 'Go to your account',
+  'error.way.device': 'Enter a code',
   'error.way.back': 'Go back',
   'error.way.client': 'Go back to {client}',
 
@@ -54,6 +55,19 @@ export const errors = {
   'error.login.disabled.title': 'This account has been disabled',
   'error.login.disabled.why': 'The people who run this service have switched it off.',
   'error.login.disabled.do': 'Please ask them.',
+
+  'error.device.code_expired.title': 'This code has expired',
+  'error.device.code_expired.why': 'A code works for a few minutes only, to keep your account safe.',
+  'error.device.code_expired.do': 'Ask your device for a new code, and then enter that one.',
+  'error.device.code_used.title': 'This code has been used already',
+  'error.device.code_used.why': 'Each code works once. Perhaps you began with it before, here or in another browser.',
+  'error.device.code_used.do': 'Look at your device. If it is not signed in, ask it for a new code.',
+  'error.device.finished.title': 'This is already finished',
+  'error.device.finished.why': 'You came back to a page of a sign-in that has been completed.',
+  'error.device.finished.do': 'Look at your device. If it is not signed in, ask it for a new code.',
+  'error.device.rate_limited.title': 'Too many wrong codes',
+  'error.device.rate_limited.why': 'Too many codes that no device shows were entered from your network or your browser in a short time.',
+  'error.device.rate_limited.do': 'Wait a few minutes, and then enter the code that your device shows.',
 
   'error.oauth.unknown_client.title': 'We do not know this application',
   'error.oauth.unknown_client.why': 'An application sent you here that is not registered with us, or no longer.',
