@@ -39,7 +39,7 @@ describe('a person lets a television in from a phone', () => {
     await page.goto(`${running.server.url}/device`);
     await page.getByLabel('Code').fill(waiting.user_code.toLowerCase());
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Sign in Example Television on a device?' }).waitFor();
+    await page.getByRole('heading', { name: 'Sign in to Example Television on a device?' }).waitFor();
     expect(await page.textContent('main')).toContain(waiting.user_code);
     expect(await page.textContent('main')).toContain('See your orders');
     await page.getByRole('button', { name: 'My device shows this code' }).click();
@@ -54,7 +54,7 @@ describe('a person lets a television in from a phone', () => {
     const { page, complaints } = await openWindow(browser, PHONE);
     const waiting = await askForCode(running.server.url);
     await page.goto(waiting.verification_uri_complete);
-    await page.getByRole('heading', { name: 'Sign in Example Television on a device?' }).waitFor();
+    await page.getByRole('heading', { name: 'Sign in to Example Television on a device?' }).waitFor();
     expect(await overflowOf(page)).toBe(0);
     await expectAccessible(page);
     expect((await poll(waiting.device_code)).body).toMatchObject({ error: 'authorization_pending' });

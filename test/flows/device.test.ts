@@ -136,8 +136,21 @@ describe.each(databases)('a device without a keyboard (RFC 8628) on %s', (provid
     expect(typed.body).toContain(userCode);
     const forwarded = await browser.open(String(answer.verification_uri_complete));
     const confirmation = await browser.submit(forwarded, '/device');
-    expect(titleOf(confirmation)).toContain('Sign in Example Television on a device?');
+    expect(titleOf(confirmation)).toContain('Sign in to Example Television on a device?');
     expect(confirmation.body).toContain('Did somebody send you this code?');
+  });
+
+  test('is let in by another person than the one who was signed in, if that is who signs in on the consent page', async () => {
+    const [first, second] = [await createPerson(server), await createPerson(server)];
+    const { deviceCode, userCode } = await device.ask();
+    const browser = new Browserless();
+    const asked = await signIn(browser, await enterCode(server, browser, userCode), first);
+    const forward = await signIn(browser, await browser.submit(asked, '/switch'), second);
+    const done = await consent(browser, await browser.submit(forward, '/logout/confirm'));
+    expect(titleOf(done)).toContain('Your device is signed in');
+    const { access_token: token } = await device.poll(deviceCode);
+    const userinfo = await fetch(`${server.url}/userinfo`, { headers: { authorization: `Bearer ${token}` } });
+    expect(await userinfo.json()).toMatchObject({ sub: second.account.id });
   });
 
   test('opening the address with the code decides nothing, whoever opens it', async () => {

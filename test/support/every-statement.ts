@@ -14,7 +14,7 @@ export async function useEverything(server: TestServer): Promise<void> {
     {
       client_name: 'App',
       redirect_uris: [REDIRECT_URI],
-      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials', 'urn:ietf:params:oauth:grant-type:device_code'],
       first_party: true,
     },
     { source: 'operator' },
@@ -68,6 +68,19 @@ export async function useEverything(server: TestServer): Promise<void> {
   const [reset = ''] = await server.linksTo(PERSON);
   const visitor = new Browserless();
   await visitor.submit(await visitor.open(reset), '/reset', { password: `${PASSWORD} again` });
+
+  // A device, and a code that is none.
+  const device = await (await post('/device/auth', { scope: 'openid' })).json();
+  const waiting = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_code: (device as { device_code: string }).device_code,
+  };
+  await post('/token', waiting);
+  await browser.submit(await browser.open(`${url}/device`), '/device', { user_code: 'BCDF-GHJK' });
+  const { user_code: userCode } = device as { user_code: string };
+  const seen = await browser.submit(await browser.open(`${url}/device`), '/device', { user_code: userCode });
+  await browser.submit(seen, '/device', { confirm: 'yes' });
+  await post('/token', waiting);
 
   // Applications with their own sign-in form.
   const current = await identity.accounts.find(account.id);

@@ -89,7 +89,7 @@ export const interaction = {
   'device_code.label': 'Code',
   'device_code.hint': 'Eight letters. Capitals, spaces and the dash do not matter.',
   'device_code.submit': 'Continue',
-  'device_confirm.title': 'Sign in {client} on a device?',
+  'device_confirm.title': 'Sign in to {client} on a device?',
   'device_confirm.code': 'Your device must show this code',
   'device_confirm.warning_title': 'Did somebody send you this code?',
   'device_confirm.warning':
@@ -97,7 +97,6 @@ export const interaction = {
   'device_confirm.signed_in_as': 'It will be signed in as',
   'device_confirm.sign_in_next': 'You sign in next.',
   'device_confirm.asked_from': 'Asked from',
-  'device_confirm.asks': 'It asks for',
   'device_confirm.submit': 'My device shows this code',
   'device_confirm.cancel': 'Cancel',
   'device_done.title': 'Your device is signed in',
