@@ -54,7 +54,9 @@ describe.each([
     expect(paths.map(({ path: name }) => name)).toEqual([
       'authorization code',
       'refresh token',
+      'refresh over the API',
       'finished sign-in',
+      'pushed request',
       'verification mail',
       'sign-in ticket',
       'reset mail',

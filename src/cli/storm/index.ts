@@ -7,8 +7,9 @@ import { now } from '../../platform/clock.js';
 import type { Cli } from '../context.js';
 import { CliError } from '../failure.js';
 import { wholeNumber } from '../values.js';
-import { type StormPlan, stormInteractions, stormMailLinks, stormTokens } from './paths.js';
-import { describeSummaries, summarize } from './report.js';
+import { stormApi, stormInteractions, stormMailLinks, stormPushedRequests, stormTokens } from './paths.js';
+import { describeSummaries, type PathReport, summarize } from './report.js';
+import type { StormPlan } from './requests.js';
 import { withStage } from './stage.js';
 
 type Options = { rounds: number; connections: number; seconds: number; json?: boolean; yesThisIsATestInstallation?: boolean };
@@ -57,7 +58,10 @@ async function storm(cli: Cli, options: Options): Promise<void> {
   const endsAt = now() + options.seconds * 1000;
   const reports = await withStage(cli, async (stage) => {
     const plan: StormPlan = { ...options, issuer, stage, isOver: () => now() > endsAt };
-    return [...(await stormTokens(plan)), ...(await stormInteractions(plan)), ...(await stormMailLinks(plan))];
+    const reports: PathReport[] = [];
+    for (const storm of [stormTokens, stormApi, stormInteractions, stormPushedRequests, stormMailLinks])
+      reports.push(...(await storm(plan)));
+    return reports;
   });
   const paths = reports.map(summarize);
   const holds = paths.every((path) => path.holds);

@@ -1,83 +1,21 @@
 import { randomId, sha256 } from '../../platform/crypto/index.js';
 import { type Answer, Browser, formOf } from './browser.js';
 import type { PathReport, Volley } from './report.js';
-import type { Stage, StormPerson } from './stage.js';
+import {
+  authorizationUrl,
+  call,
+  codeIn,
+  freshCode,
+  inRounds,
+  post,
+  redeem,
+  refreshTokenIn,
+  type StormPlan,
+  signedIn,
+  submitSignIn,
+  token,
+} from './requests.js';
 import { fire } from './volley.js';
-
-export type StormPlan = {
-  issuer: string;
-  stage: Stage;
-  /** tokens of each path */
-  rounds: number;
-  /** requests for each token */
-  connections: number;
-  /** true when the time is up: no new round begins */
-  isOver(): boolean;
-};
-
-type Code = { code: string; verifier: string };
-
-/** What `times` gave until the time was up. */
-async function inRounds({ rounds, isOver }: StormPlan, run: () => Promise<void>): Promise<void> {
-  for (let round = 0; round < rounds && !isOver(); round++) await run();
-}
-
-const codeIn = (answer: Answer, { stage }: StormPlan): string | undefined =>
-  answer.location?.startsWith(`${stage.client.redirectUri}?`)
-    ? (new URL(answer.location).searchParams.get('code') ?? undefined)
-    : undefined;
-
-function authorizationUrl({ issuer, stage: { client } }: StormPlan, verifier: string): string {
-  const query = new URLSearchParams({
-    client_id: client.id,
-    redirect_uri: client.redirectUri,
-    response_type: 'code',
-    scope: 'openid',
-    code_challenge: sha256(verifier),
-    code_challenge_method: 'S256',
-  });
-  return `${issuer}/authorize?${query}`;
-}
-
-/** Opens the sign-in page and sends it filled in. @returns the answer to the form, which leads back to the authorization */
-async function submitSignIn(plan: StormPlan, browser: Browser, person: StormPerson): Promise<Answer & { verifier: string }> {
-  const verifier = randomId();
-  const page = await browser.open(authorizationUrl(plan, verifier));
-  const answer = await browser.send(formOf(page, '/login'), { identifier: person.email, password: person.password });
-  if (!answer.location) throw new Error(`the test account could not sign in: ${answer.status}`);
-  return { ...answer, verifier };
-}
-
-/** A browser in which a test account is signed in. */
-async function signedIn(plan: StormPlan): Promise<Browser> {
-  const browser = new Browser();
-  const answer = await submitSignIn(plan, browser, await plan.stage.addPerson());
-  const end = await browser.open(answer.location as string);
-  if (!codeIn(end, plan)) throw new Error(`the sign-in of the test account ended at ${end.status} ${new URL(end.url).pathname}`);
-  return browser;
-}
-
-async function freshCode(plan: StormPlan, browser: Browser): Promise<Code> {
-  const verifier = randomId();
-  const answer = await browser.open(authorizationUrl(plan, verifier));
-  const code = codeIn(answer, plan);
-  if (!code) throw new Error(`no code was given: ${answer.status}`);
-  return { code, verifier };
-}
-
-function token({ issuer, stage: { client } }: StormPlan, fields: Record<string, string>): Promise<Answer> {
-  return new Browser().request(`${issuer}/token`, {
-    method: 'POST',
-    body: new URLSearchParams(fields),
-    headers: { accept: 'application/json', authorization: `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString('base64')}` },
-  });
-}
-
-const redeem = (plan: StormPlan, { code, verifier }: Code) =>
-  token(plan, { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: plan.stage.client.redirectUri });
-
-const refreshTokenIn = ({ status, body }: Answer): string | undefined =>
-  status === 200 ? (JSON.parse(body) as { refresh_token?: string }).refresh_token : undefined;
 
 /** Authorization codes at the token endpoint, and the refresh tokens they give: one winner, one lineage. */
 export async function stormTokens(plan: StormPlan): Promise<PathReport[]> {
@@ -174,4 +112,49 @@ async function stormTicket(plan: StormPlan, holder: Browser): Promise<Volley> {
     // Without a ticket that works, the sign-in page is shown.
     ({ location }, index) => (location ? String(index) : undefined),
   );
+}
+
+/** Refresh tokens over the JSON API, whose rotation is that of the token endpoint: one lineage. Nothing where the API is off. */
+export async function stormApi(plan: StormPlan): Promise<PathReport[]> {
+  const { email, password } = await plan.stage.addPerson();
+  const volleys: Volley[] = [];
+  let isOff = false;
+  await inRounds(plan, async () => {
+    const signIn = await call(plan, '/auth/login', { email, password });
+    isOff = signIn.status === 404;
+    if (isOff) return;
+    const refresh_token = refreshTokenIn(signIn);
+    if (!refresh_token) throw new Error(`the test account could not sign in over the JSON API: ${signIn.status}`);
+    volleys.push(await fire(plan.connections, () => call(plan, '/auth/refresh', { refresh_token }), refreshTokenIn));
+  });
+  return isOff ? [] : [{ path: 'refresh over the API', guarantee: 'one lineage', volleys }];
+}
+
+/** Pushed authorization requests, brought to the authorization endpoint by many windows of one browser: one winner. */
+export async function stormPushedRequests(plan: StormPlan): Promise<PathReport[]> {
+  const { client } = plan.stage;
+  const browser = await signedIn(plan);
+  const volleys: Volley[] = [];
+  await inRounds(plan, async () => {
+    const pushed = await post(plan, '/par', {
+      client_id: client.id,
+      redirect_uri: client.redirectUri,
+      response_type: 'code',
+      scope: 'openid',
+      code_challenge: sha256(randomId()),
+      code_challenge_method: 'S256',
+    });
+    if (pushed.status !== 201) throw new Error(`the request could not be pushed: ${pushed.status}`);
+    const { request_uri } = JSON.parse(pushed.body) as { request_uri: string };
+    const url = `${plan.issuer}/authorize?${new URLSearchParams({ client_id: client.id, request_uri })}`;
+    const windows = Array.from({ length: plan.connections }, () => browser.clone());
+    volleys.push(
+      await fire(
+        plan.connections,
+        (index) => (windows[index] as Browser).request(url),
+        (answer) => codeIn(answer, plan),
+      ),
+    );
+  });
+  return [{ path: 'pushed request', guarantee: 'one winner', volleys }];
 }
