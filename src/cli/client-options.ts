@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import { collectWords, wholeNumber } from './values.js';
+import { collectWords, jsonText, wholeNumber } from './values.js';
 
 /** How a flag becomes a member of client metadata. */
-type Member = { member: string; flags: string; help: string; kind: 'text' | 'list' | 'number' };
+type Member = { member: string; flags: string; help: string; kind: 'text' | 'list' | 'number' | 'json' };
 
 /** RFC 7591 names as flags; lists are given by repeating the flag, under its singular or its RFC name. */
 const MEMBERS: readonly Member[] = [
@@ -46,9 +46,17 @@ const MEMBERS: readonly Member[] = [
   {
     member: 'token_endpoint_auth_method',
     flags: '--token-endpoint-auth-method <method>',
-    help: 'client_secret_basic, client_secret_post, or none for a public client',
+    help: 'client_secret_basic, client_secret_post, private_key_jwt, or none for a public client',
     kind: 'text',
   },
+  {
+    member: 'token_endpoint_auth_signing_alg',
+    flags: '--token-endpoint-auth-signing-alg <alg>',
+    help: 'the one algorithm of its assertions: RS256, PS256, ES256, Ed25519 or EdDSA (default: any of them)',
+    kind: 'text',
+  },
+  { member: 'jwks_uri', flags: '--jwks-uri <url>', help: 'where its public keys are', kind: 'text' },
+  { member: 'jwks', flags: '--jwks <json>', help: 'its public keys as JSON: {"keys": [...]}', kind: 'json' },
   { member: 'application_type', flags: '--application-type <type>', help: 'web or native', kind: 'text' },
   {
     member: 'profile',
@@ -130,6 +138,7 @@ export function addMetadataOptions(command: Command): Command {
     const option = new Option(flags, help);
     if (kind === 'number') option.argParser(number);
     if (kind === 'list') option.argParser(collectWords);
+    if (kind === 'json') option.argParser(jsonText);
     command.addOption(option);
   }
   for (const { name, on, off } of SWITCHES) command.option(`--${name}`, on).option(`--no-${name}`, off);

@@ -17,3 +17,13 @@ export const collect = (text: string, before: readonly string[] = []): string[] 
 
 /** A repeated flag whose values have no spaces: a value with spaces is several. */
 export const collectWords = (text: string, before: readonly string[] = []): string[] => [...before, ...text.split(/\s+/).filter(Boolean)];
+
+/** JSON as a flag; an empty text stays one, since it takes a member away. */
+export const jsonText = (text: string): unknown => {
+  if (text === '') return '';
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('It must be JSON.');
+  }
+};

@@ -4,7 +4,8 @@ import type { Account } from '../identity/index.js';
 import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
-import { extraClientMetadata } from './clients/index.js';
+import { checkClientAssertion } from './client-assertions.js';
+import { ASSERTION_ALGORITHMS, capabilities, extraClientMetadata } from './clients/index.js';
 import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
@@ -96,7 +97,8 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     subjectTypes: ['public'],
     // OpenID Connect Core, 3.1.2.1: always named, always compared.
     allowOmittingSingleRegisteredRedirectUri: false,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientAuthMethods: [...capabilities.authMethods],
+    assertJwtClientAuthClaimsAndHeader: checkClientAssertion,
     clientDefaults: { id_token_signed_response_alg: signingAlg, authorization_signed_response_alg: signingAlg },
     enabledJWA: {
       idTokenSigningAlgValues: [...config.signingAlgs],
@@ -104,7 +106,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       introspectionSigningAlgValues: [...config.signingAlgs],
       authorizationSigningAlgValues: [...config.signingAlgs],
       dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
-      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
     },
     // A form posted to /authorize or /logout is answered by a redirect to its GET, so that SameSite=Lax cookies come along.
     enableHttpPostMethods: false,

@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import { forgetOldClientKeys } from './client-keys.js';
 import type { DeviceFlow } from './device/index.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
@@ -38,6 +39,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
+    forgetOldClientKeys,
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,
     ...deps.deviceFlow.extensions,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { besideServer, type CommandLine, openInstallation } from '../support/command-line.js';
 import { startDeclaredServer } from '../support/relying-party.js';
@@ -42,6 +43,27 @@ describe('clients from the command line', () => {
       expect(stdout + stderr).not.toContain(secret);
       expect(stdout).toContain('My shop');
     }
+  });
+
+  it('may bring keys in place of a secret, and change between a set and an address', async () => {
+    const keys = [{ ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }), kid: 'one' }];
+    const created = await latchkey.json([
+      ...['client', 'create', '--profile', 'service', '--client-name', 'Signer', '--token-endpoint-auth-method', 'private_key_jwt'],
+      ...['--token-endpoint-auth-signing-alg', 'ES256', '--jwks', JSON.stringify({ keys })],
+    ]);
+    expect(created).toMatchObject({ jwks: { keys }, token_endpoint_auth_signing_alg: 'ES256' });
+    expect(created).not.toHaveProperty('client_secret');
+    const id = String(created.client_id);
+    const moved = await latchkey.json(['client', 'update', id, '--jwks-uri', 'https://signer.example.com/jwks']);
+    expect(moved).toMatchObject({ jwks_uri: 'https://signer.example.com/jwks' });
+    expect(moved).not.toHaveProperty('jwks');
+    const basic = await latchkey.json(['client', 'update', id, '--token-endpoint-auth-method', 'client_secret_basic', '--jwks-uri', '']);
+    expect(basic.client_secret).toMatch(/^[\w-]{43}$/);
+    expect(basic).not.toHaveProperty('token_endpoint_auth_signing_alg');
+    expect(await latchkey.run(['client', 'update', id, '--jwks', '{keys'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('JSON'),
+    });
   });
 
   it('on a profile need little more than a name: a single-page application has no secret', async () => {

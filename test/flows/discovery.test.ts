@@ -52,6 +52,7 @@ describe('discovery', () => {
       'subject_types_supported',
       'token_endpoint',
       'token_endpoint_auth_methods_supported',
+      'token_endpoint_auth_signing_alg_values_supported',
       'userinfo_endpoint',
     ]);
   });

@@ -143,7 +143,7 @@ describe('client metadata', () => {
     ['id with NUL', { client_id: 'a\u0000' }, 'client_id'],
     ['id as an object', { client_id: { $ne: null } }, 'client_id'],
     ['promise that is not kept', { frontchannel_logout_uri: 'https://app.example.com/out' }, 'frontchannel_logout_uri'],
-    ['own keys', { jwks: { keys: [] } }, 'jwks'],
+    ['own keys, of which there are none', { jwks: { keys: [] } }, 'jwks.keys'],
   ])('is refused: %s', (_title, members, path) => {
     expect(pathsOf({ ...web, ...members })).toEqual([path]);
   });

@@ -6,9 +6,12 @@ export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
  * here is refused by name. A feature that is added moves its members from `notYet` into the schema.
  */
 export const capabilities = {
-  authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
   grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE],
+  authMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
 } as const;
+
+/** What a client may sign its assertions with; the last two are names of one algorithm (RFC 9864). Symmetric algorithms are off: they need the secret in clear on both sides. */
+export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'Ed25519', 'EdDSA'] as const;
 
 /** The kinds of client that can be asked for by name; what they mean stands in profiles.ts. */
 export const PROFILE_NAMES = ['default', 'spa', 'native', 'service', 'mcp', 'fapi2'] as const;
@@ -34,8 +37,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'introspection_encrypted_response_alg',
   'introspection_encrypted_response_enc',
   'introspection_signed_response_alg',
-  'jwks',
-  'jwks_uri',
   'request_object_encryption_alg',
   'request_object_encryption_enc',
   'request_object_signing_alg',
@@ -48,7 +49,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'tls_client_auth_san_uri',
   'tls_client_auth_subject_dn',
   'tls_client_certificate_bound_access_tokens',
-  'token_endpoint_auth_signing_alg',
   'userinfo_encrypted_response_alg',
   'userinfo_encrypted_response_enc',
   'userinfo_signed_response_alg',

@@ -3,7 +3,7 @@
  * can be put on, and how oidc-provider sees them.
  * Does not own: what a client was given (grants), authenticating clients (oidc-provider), resource servers (resources).
  */
-export { type ClientProfile, PROFILE_NAMES } from './capabilities.js';
+export { ASSERTION_ALGORITHMS, type ClientProfile, capabilities, PROFILE_NAMES } from './capabilities.js';
 export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from './declared.js';
 export { extraClientMetadata, isOperatorMade, restrictScope } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';

@@ -1,6 +1,7 @@
 import { faultsOf, findHostileMembers, formatPath } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
+import { findKeyFaults } from './keys.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
 
@@ -55,6 +56,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
     ...refused,
     ...findProfileFaults(metadata),
     ...findRuleFaults(metadata, context),
+    ...findKeyFaults(metadata),
     ...findSecretFaults(metadata, clientSecret, context),
     ...findContextFaults(metadata, context),
   ];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { scopeNamePattern } from '../resources/index.js';
-import { capabilities, PROFILE_NAMES } from './capabilities.js';
+import { ASSERTION_ALGORITHMS, capabilities, PROFILE_NAMES } from './capabilities.js';
+import { clientJwks } from './keys.js';
 import { findRedirectUriFault, findWebUriFault } from './redirect-uris.js';
 
 /** Visible ASCII (RFC 6749, appendix A.1) that needs no escaping anywhere it is shown. */
@@ -81,6 +82,17 @@ export const clientMetadataSchema = z.object({
       }
     })
     .optional(),
+  token_endpoint_auth_signing_alg: z
+    .string()
+    .superRefine((value, context) => {
+      if (value.startsWith('HS')) context.addIssue('symmetric signing is off: it needs the secret in clear on both sides');
+      else if (!(ASSERTION_ALGORITHMS as readonly string[]).includes(value)) {
+        context.addIssue(`is not an algorithm for assertions here: use ${ASSERTION_ALGORITHMS.join(', ')}`);
+      }
+    })
+    .optional(),
+  jwks: clientJwks.optional(),
+  jwks_uri: loaded.optional(),
   grant_types: listOf(
     faultOf((value) => {
       if ((capabilities.grantTypes as readonly string[]).includes(value)) return null;
