@@ -16,6 +16,7 @@ import { createBrowserCookies } from './pages/browser-cookies.js';
 import { createContinueTo } from './pages/continue-to.js';
 import { createDevMailboxPages } from './pages/dev/index.js';
 import { createDevicePages } from './pages/device/index.js';
+import { createEmailPages } from './pages/email/index.js';
 import { createErrorEdge } from './pages/error-edge.js';
 import { createInteractionPages } from './pages/interaction/index.js';
 import { createPageKit } from './pages/page-kit.js';
@@ -184,7 +185,13 @@ export function createApp(services: Services): App {
       mailboxUrl,
     }),
     createRecoveryPages({ pages, identity, cookies, continueTo, passwordMinLength, resetTtlSeconds: config.resetTtlSeconds, mailboxUrl }),
-    createAccountPages({ ...services, pages, cookies, browserSessions, issuerUrl: config.issuerUrl, passwordMinLength }),
+    createEmailPages({ pages, identity }),
+    createAccountPages({
+      ...services,
+      ...{ pages, cookies, browserSessions, passwordMinLength, mailboxUrl },
+      issuerUrl: config.issuerUrl,
+      programs: config.firstPartyApi,
+    }),
     createPasswordStrengthRoutes({ passwords: identity.passwords, limits: services.limits, issuerUrl: config.issuerUrl }),
     createStartPages({
       pages,

@@ -12,6 +12,9 @@ const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'session_ended',
   'sessions_ended',
   'application_removed',
+  'email_change_requested',
+  'email_change_cancelled',
+  'api_key_revoked',
 ];
 
 const YEAR_SECONDS = 31_536_000;

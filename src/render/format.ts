@@ -13,6 +13,8 @@ export type Format = {
   /** A moment in words, in UTC. */
   timeText(date: Date): string;
   device(userAgent: string | undefined): string;
+  /** What a permission allows, in words; its own name where there are none. */
+  permission(name: string): string;
   scopeGroups(scopes: readonly string[], resources?: readonly ResourceScopes[]): ScopeGroups;
 };
 
@@ -30,6 +32,10 @@ export function createFormat(texts: Texts): Format {
       const { browser, system } = describeUserAgent(userAgent);
       if (browser && system) return texts.t('device.browser_on', { browser, system });
       return browser ?? system ?? texts.t('device.unknown');
+    },
+    permission(name) {
+      const key = `permission.${name}`;
+      return texts.has(key) ? texts.t(key) : name;
     },
     scopeGroups: (scopes, resources = []) => ({
       who: scopes.filter((name) => name !== 'offline_access').map((name) => scope(name)),

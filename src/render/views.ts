@@ -3,40 +3,11 @@
  * Wire names of the fields stand beside each form; every form also carries `csrf` and the model's `hidden` members.
  */
 
-/** One thing that went wrong with a form. The sentence comes from the catalogue by `code`; `text` replaces it, `message` serves codes it does not know. */
-export type FormError = {
-  /** stable code, `feature.reason` */
-  code: string;
-  /** wire name of the field the summary links to */
-  field?: string | undefined;
-  /** values for the sentence's placeholders (`minutes`, `seconds` ...) */
-  values?: Record<string, string | number> | undefined;
-  text?: string | undefined;
-  message?: string | undefined;
-};
+import type { AccountViews } from './account-views.js';
+import type { ActionModel, FormError, FormModel, NewPasswordModel, Person, ResourceScopes } from './view-parts.js';
 
-/** A form states where it posts, what travels along unseen, and what was wrong the last time. */
-export type FormModel = {
-  action: string;
-  hidden?: Record<string, string> | undefined;
-  errors?: readonly FormError[] | undefined;
-};
-
-/** A form that is only a button. */
-export type ActionModel = { action: string; hidden?: Record<string, string> | undefined };
-
-/** A person as pages name them. */
-export type Person = { name?: string | undefined; email: string };
-
-/** How good a password was, as the server judged it (zxcvbn's 0 to 4). */
-export type PasswordStrength = { score: 0 | 1 | 2 | 3 | 4; warning?: string | undefined; suggestions?: readonly string[] | undefined };
-
-/** A form in which a new password is chosen. `strengthUrl`: where a POST of `{password, inputs}` answers a PasswordStrength. */
-export type NewPasswordModel = FormModel & {
-  minLength: number;
-  strength?: PasswordStrength | undefined;
-  strengthUrl?: string | undefined;
-};
+export type * from './account-views.js';
+export type * from './view-parts.js';
 
 /** Fields: `identifier`, `password`, `remember` (`on`). */
 export type LoginView = FormModel & {
@@ -54,13 +25,6 @@ export type LoginView = FormModel & {
   cancel?: ActionModel | undefined;
   /** something good that has just happened */
   notice?: 'password_reset' | 'email_verified' | 'signed_out' | undefined;
-};
-
-export type ResourceScopes = {
-  name: string;
-  /** the resource's identifier (its audience) */
-  identifier?: string | undefined;
-  scopes: readonly { name: string; description?: string | undefined }[];
 };
 
 /** Buttons: `decision` = `allow` | `cancel`. The application is `PageContext.client`. */
@@ -167,58 +131,10 @@ export type DeviceCancelledView = { enterUrl: string };
 
 export type SignedOutView = { signInUrl?: string | undefined; continueUrl?: string | undefined };
 
-/** What the frame around every account page needs. Its addresses are fixed: /account, /account/profile, /password, /sessions, /applications. */
-export type AccountFrame = {
-  account: Person;
-  signOut: ActionModel;
-  notice?: 'profile_saved' | 'password_changed' | 'session_ended' | 'sessions_ended' | 'application_removed' | undefined;
-};
+/** The page that the mail to a new address opens; its POST consumes the token (put it into `hidden`). */
+export type EmailConfirmView = FormModel & { newEmail: string; oldEmail: string };
 
-export type OverviewView = AccountFrame & {
-  username?: string | undefined;
-  emailVerified: boolean;
-  passwordSetAt?: Date | undefined;
-  sessionCount: number;
-  applicationCount: number;
-  memberSince: Date;
-};
-
-/** Fields: `full_name`, `first_name`, `last_name`, `username`. */
-export type ProfileView = AccountFrame &
-  FormModel & {
-    fullName?: string | undefined;
-    firstName?: string | undefined;
-    lastName?: string | undefined;
-    username?: string | undefined;
-    emailVerified: boolean;
-  };
-
-/** Fields: `current_password`, `new_password`. */
-export type PasswordView = AccountFrame & NewPasswordModel & { passwordSetAt?: Date | undefined; forgotUrl?: string | undefined };
-
-export type SessionItem = {
-  userAgent?: string | undefined;
-  ip?: string | undefined;
-  signedInAt: Date;
-  lastSeenAt: Date;
-  /** the one this page is looked at with */
-  current: boolean;
-  end: ActionModel;
-};
-export type SessionsView = AccountFrame & { sessions: readonly SessionItem[]; endOthers?: ActionModel | undefined };
-
-export type ApplicationItem = {
-  clientId: string;
-  name: string;
-  logoUri?: string | undefined;
-  uri?: string | undefined;
-  trusted: boolean;
-  scopes: readonly string[];
-  resources?: readonly ResourceScopes[] | undefined;
-  since: Date;
-  remove: ActionModel;
-};
-export type ApplicationsView = AccountFrame & { applications: readonly ApplicationItem[] };
+export type EmailChangedView = { newEmail: string; continueUrl: string };
 
 /** A way on from an error. `label` names a text `error.way.<label>`; `text` replaces it. */
 export type ErrorWay = { href: string; label?: ErrorWayLabel | undefined; text?: string | undefined };
@@ -269,7 +185,7 @@ export type MailView = {
 };
 
 /** Every page there is, with its model. */
-export type Views = {
+export type Views = AccountViews & {
   start: StartView;
   error: ErrorView;
   'interaction/login': LoginView;
@@ -281,6 +197,8 @@ export type Views = {
   'interaction/forgot': ForgotView;
   'interaction/reset': ResetView;
   'interaction/reset-done': ResetDoneView;
+  'interaction/email-confirm': EmailConfirmView;
+  'interaction/email-changed': EmailChangedView;
   'interaction/logout': LogoutView;
   'interaction/signed-out': SignedOutView;
   'interaction/forward': ForwardView;
@@ -288,11 +206,6 @@ export type Views = {
   'device/confirm': DeviceConfirmView;
   'device/done': DeviceDoneView;
   'device/cancelled': DeviceCancelledView;
-  'account/overview': OverviewView;
-  'account/profile': ProfileView;
-  'account/password': PasswordView;
-  'account/sessions': SessionsView;
-  'account/applications': ApplicationsView;
   'dev/mailbox': MailboxView;
   'dev/mail': MailView;
 };

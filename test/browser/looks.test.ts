@@ -17,6 +17,7 @@ afterAll(async () => {
 /** 640 px is what a window of 1280 px is at a zoom of 200 %. */
 const WIDTHS = [360, 640, 768, 1280];
 
+type Clipboard = { navigator: { clipboard: { readText(): Promise<string> } } };
 type Root = { document: { documentElement: { style: { fontSize: string } } } };
 const setTextSize = (page: Page, size: string) =>
   page.evaluate((value) => {
@@ -106,16 +107,83 @@ describe('every page is accessible, light and dark, at 360 to 1280 px, at 200 % 
     await inspect(page);
     await page.getByRole('button', { name: 'Allow' }).click();
     await page.getByRole('heading', { name: 'Back at the application' }).waitFor();
-    for (const path of ['/account', '/account/profile', '/account/password', '/account/sessions', '/account/applications', '/']) {
+    for (const path of ['', '/profile', '/email', '/password', '/sessions', '/applications', '/api-keys'].map(
+      (path) => `/account${path}`,
+    )) {
       await page.goto(running.server.url + path);
       expect(await page.textContent('body')).toContain(fullName);
       await inspect(page);
     }
+    await page.goto(running.server.url);
+    await inspect(page);
     await page.goto(`${running.server.url}/logout`);
     await inspect(page);
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
     await inspect(page);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test('an API key', async () => {
+    const { account, ...person } = await createPerson(running.server);
+    await running.server.services.identity.roles.grant(account.id, 'admin');
+    const { page, context, complaints } = await openWindow(browser);
+    const { url } = running.server;
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+    await page.goto(`${url}/account/api-keys`);
+    await signInByHand(page, person);
+    await page.getByRole('heading', { name: 'API keys' }).waitFor();
+    await inspect(page);
+    await page.getByLabel('Name').fill(LONG_NAME.slice(0, 100));
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    for (const box of await page.getByRole('checkbox').all()) await box.check();
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await page.getByRole('heading', { name: 'Your new API key' }).waitFor();
+    await inspect(page);
+    const key = await page.getByLabel('API key', { exact: true }).inputValue();
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate(() => (globalThis as unknown as Clipboard).navigator.clipboard.readText())).toBe(key);
+    await page.getByRole('link', { name: 'Back to your keys' }).click();
+    await inspect(page);
+    await page.getByRole('link', { name: /^Revoke/ }).click();
+    await inspect(page);
+    await page.getByRole('button', { name: 'Revoke the key' }).click();
+    await page.getByText('The key has been revoked.').waitFor();
+    await inspect(page);
+    complaints.forget(/status of 4\d\d/);
+    expect(complaints.list).toEqual([]);
+  });
+
+  test('another address', async () => {
+    const person = await createPerson(running.server);
+    const { page, complaints } = await openWindow(browser);
+    const { url } = running.server;
+    const address = `${'x'.repeat(60)}-moved@example.com`;
+    await page.goto(`${url}/account/email`);
+    await signInByHand(page, person);
+    await page.getByLabel('New email address').fill(address);
+    await page.getByLabel('Current password').fill('not the password');
+    await page.getByRole('button', { name: 'Send a link' }).click();
+    await page.locator('#problems').waitFor();
+    await inspect(page);
+    await page.getByLabel('Current password').fill(person.password);
+    await page.getByRole('button', { name: 'Send a link' }).click();
+    await page.getByText('Waiting to be confirmed').waitFor();
+    await inspect(page);
+    await page.goto(`${url}/account/profile`);
+    await inspect(page);
+    const [link = ''] = await running.server.linksTo(address);
+    await page.goto(link);
+    await inspect(page);
+    await page.getByRole('button', { name: 'Confirm my new address' }).click();
+    await page.getByRole('heading', { name: 'Your email address has been changed' }).waitFor();
+    await inspect(page);
+    await page.goto(link);
+    await inspect(page);
+    complaints.forget(/status of 4\d\d/);
     expect(complaints.list).toEqual([]);
   });
 
@@ -195,6 +263,7 @@ describe('every page is accessible, light and dark, at 360 to 1280 px, at 200 % 
       `${url}/interaction/unknown-unknown-unknown-unknown`,
       `${url}/register/verify?token=unknown`,
       `${url}/reset?token=unknown`,
+      `${url}/email/confirm?token=unknown`,
       `${url}/logout?id_token_hint=x`,
     ];
     for (const address of addresses) {

@@ -4,7 +4,10 @@ import { Browserless, formsOf } from '../support/browserless.js';
 import { createPerson, signIn } from '../support/people.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
-const PAGES = ['/account', '/account/profile', '/account/password', '/account/sessions', '/account/applications'];
+const PAGES = [
+  ...['/account', '/account/profile', '/account/email', '/account/password', '/account/sessions', '/account/applications'],
+  '/account/api-keys',
+];
 
 describe('the way to the account pages', () => {
   let server: TestServer;

@@ -6,6 +6,10 @@ import { startTestServer, type TestServer } from '../support/server.js';
 const FORMS = [
   ['/account/profile', { full_name: 'Mallory' }],
   ['/account/password', { current_password: PASSWORD, new_password: NEW_PASSWORD }],
+  ['/account/email', { new_email: 'mallory@example.com', current_password: PASSWORD }],
+  ['/account/email/cancel', {}],
+  ['/account/api-keys', { name: 'Back door', 'may:profile:read': 'on', expires: 'never' }],
+  ['/account/api-keys/revoke', { key: 'x' }],
   ['/account/sessions/end', {}],
   ['/account/sessions/end-others', {}],
   ['/account/applications/remove', { client_id: 'shop' }],
@@ -38,6 +42,8 @@ describe('every form of the account pages', () => {
     const account = await server.services.identity.accounts.find(person.account.id);
     expect(account).toMatchObject({ fullName: null, passwordSetAt: person.account.passwordSetAt });
     expect((await person.browser.request(`${server.url}/account`)).status).toBe(200);
+    expect(await server.services.identity.apiKeys.list(person.account.id)).toEqual([]);
+    expect(await server.services.identity.emailChange.findPending(person.account.id)).toBeNull();
   };
 
   it.each(FORMS)('%s refuses who does not carry the page’s own token', async (path, fields) => {

@@ -33,6 +33,7 @@ const PATHS = [
     '/account/profile',
   ],
   ...['/register', '/register/resend', '/register/verify', '/forgot', '/reset', '/password/strength', '/account', '/account/password'],
+  ...['/account/email', '/account/email/cancel', '/email/confirm', '/account/api-keys', '/account/api-keys/revoke'],
   ...['/account/sessions', '/account/applications', '/interaction/UID', '/interaction/UID/login', '/interaction/UID/consent', '/'],
   ...['/interaction/UID/switch', '/interaction/UID/cancel', '/authorize/UID', '/dev/mailbox', '/dev/mailbox/UID', '/account/sign-out'],
   ...[

@@ -80,24 +80,30 @@ describe('a form that is not ours changes nothing', () => {
     expect((await post(browser, login.action, filled())).status).toBe(303);
   });
 
-  test.each(['/register', '/register/resend', '/register/verify', '/forgot', '/reset', '/account/profile', '/account/password'])(
-    '%s without a cookie or from another site is refused',
-    async (path) => {
-      const nobody = new Browserless();
-      const bare = await post(nobody, server.url + path, { email: 'x@example.com', csrf: 'x', token: 'x' });
-      if (bare.status === 303) expect(bare.headers.get('location')).toMatch(/^\/(account|authorize)/);
-      else refused(bare, path);
-      const form = formWith(await nobody.open(`${server.url}/register`), 'csrf');
-      const cross = await post(
-        nobody,
-        server.url + path,
-        { ...form.fields, email: 'x@example.com' },
-        { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' },
-      );
-      if (cross.status === 303) expect(cross.headers.get('location')).toMatch(/^\/(account|authorize)/);
-      else refused(cross, path);
-    },
-  );
+  test.each([
+    '/register',
+    '/register/resend',
+    '/register/verify',
+    '/forgot',
+    '/reset',
+    '/email/confirm',
+    '/account/profile',
+    '/account/password',
+  ])('%s without a cookie or from another site is refused', async (path) => {
+    const nobody = new Browserless();
+    const bare = await post(nobody, server.url + path, { email: 'x@example.com', csrf: 'x', token: 'x' });
+    if (bare.status === 303) expect(bare.headers.get('location')).toMatch(/^\/(account|authorize)/);
+    else refused(bare, path);
+    const form = formWith(await nobody.open(`${server.url}/register`), 'csrf');
+    const cross = await post(
+      nobody,
+      server.url + path,
+      { ...form.fields, email: 'x@example.com' },
+      { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' },
+    );
+    if (cross.status === 303) expect(cross.headers.get('location')).toMatch(/^\/(account|authorize)/);
+    else refused(cross, path);
+  });
 });
 
 describe('an interaction', () => {

@@ -44,6 +44,19 @@ describe.each(databases)('a mail link posted by 20 requests at the same moment o
     expect((await browser.open(`${server.url}/account`)).url).toMatch(/\/account$/);
   });
 
+  it('gives an account its new address once, and tells the old one once', async () => {
+    const { account, email } = await createPerson(server);
+    const moved = `moved-${provider}@example.com`;
+    await server.services.identity.emailChange.request({ accountId: account.id, currentPassword: PASSWORD, newEmail: moved });
+    const browser = new Browserless();
+    const { action, fields } = formOf(await browser.open(await newestLink(moved)), '/email/confirm');
+    expectOneWinner(await Promise.all(Array.from({ length: PARALLEL }, () => postOnce(browser, { action, fields }))));
+    expect(await server.services.identity.accounts.find(account.id)).toMatchObject({ email: moved });
+    await server.services.mailer.flush();
+    const mails = (await server.services.mailer.mailbox?.list()) ?? [];
+    expect(mails.filter((mail) => mail.to === email && mail.subject.includes('has been changed'))).toHaveLength(1);
+  });
+
   it('sets one password, that of the one that is told so', async () => {
     const { account, email } = await createPerson(server);
     const browser = new Browserless();

@@ -1,13 +1,10 @@
 import type { Mails, Views } from '../../src/render/index.js';
+import { buildAccountViewCases } from './render-account-models.js';
 
 /** Every page with as little and as much as it may be given; `word` stands in each free text, so that a test can make it hostile. */
 export type ViewCases = { [K in keyof Views]: { minimal: Views[K]; maximal: Views[K] } };
 
 const at = new Date('2026-11-20T23:15:00Z');
-const earlier = new Date('2026-10-02T08:05:00Z');
-const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0';
-const safari =
-  'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1';
 
 /** Words a person, an application or an attacker chose. */
 export type Words = { person: string; email: string; client: string; text: string; url: string };
@@ -32,7 +29,6 @@ export const hostileWords: Words = {
 export function buildViewCases(words: Words): ViewCases {
   const account = { name: words.person, email: words.email };
   const action = { action: '/somewhere', hidden: { token: words.text } };
-  const frame = { account, signOut: action };
   const form = { action: '/somewhere' };
   const strength = { score: 2, warning: words.text, suggestions: [words.text] } as const;
   const choosing = { ...form, minLength: 8, strengthUrl: '/password/strength', strength, hidden: { token: words.text } };
@@ -132,6 +128,14 @@ export function buildViewCases(words: Words): ViewCases {
       maximal: { ...choosing, email: words.email, errors: [{ code: 'passwords.too_common', field: 'password' }] },
     },
     'interaction/reset-done': { minimal: { continueUrl: '/login' }, maximal: { continueUrl: words.url } },
+    'interaction/email-confirm': {
+      minimal: { ...form, newEmail: words.email, oldEmail: words.email },
+      maximal: { ...action, newEmail: words.email, oldEmail: words.text, errors: [{ code: 'field.invalid' }] },
+    },
+    'interaction/email-changed': {
+      minimal: { newEmail: words.email, continueUrl: '/account' },
+      maximal: { newEmail: words.email, continueUrl: words.url },
+    },
     'interaction/logout': {
       minimal: form,
       maximal: {
@@ -164,78 +168,7 @@ export function buildViewCases(words: Words): ViewCases {
     },
     'device/done': { minimal: { applicationsUrl: '/account/applications' }, maximal: { applicationsUrl: words.url } },
     'device/cancelled': { minimal: { enterUrl: '/device' }, maximal: { enterUrl: words.url } },
-    'account/overview': {
-      minimal: { ...frame, account: { email: words.email }, emailVerified: false, sessionCount: 1, applicationCount: 0, memberSince: at },
-      maximal: {
-        ...{ ...frame, notice: 'profile_saved', username: words.text, emailVerified: true, passwordSetAt: earlier },
-        ...{ sessionCount: 3, applicationCount: 2, memberSince: earlier },
-      },
-    },
-    'account/profile': {
-      minimal: { ...frame, ...form, emailVerified: false },
-      maximal: {
-        ...{
-          ...frame,
-          ...action,
-          fullName: words.person,
-          firstName: words.person,
-          lastName: words.person,
-          username: words.text,
-          emailVerified: true,
-        },
-        errors: [{ code: 'accounts.username_taken', field: 'username' }],
-      },
-    },
-    'account/password': {
-      minimal: { ...frame, ...form, minLength: 8 },
-      maximal: {
-        ...{ ...frame, ...choosing, passwordSetAt: earlier, forgotUrl: '/forgot' },
-        errors: [
-          { code: 'password_change.wrong_current', field: 'current_password' },
-          { code: 'passwords.too_common', field: 'new_password' },
-        ],
-      },
-    },
-    'account/sessions': {
-      minimal: { ...frame, sessions: [{ signedInAt: earlier, lastSeenAt: at, current: true, end: action }] },
-      maximal: {
-        ...{ ...frame, notice: 'session_ended', endOthers: action },
-        sessions: [
-          { userAgent: firefox, ip: '203.0.113.7', signedInAt: earlier, lastSeenAt: at, current: true, end: action },
-          {
-            userAgent: safari,
-            ip: '2001:db8:1234:5678:9abc:def0:1234:5678',
-            signedInAt: earlier,
-            lastSeenAt: at,
-            current: false,
-            end: action,
-          },
-          { userAgent: words.text, ip: words.text, signedInAt: earlier, lastSeenAt: at, current: false, end: action },
-        ],
-      },
-    },
-    'account/applications': {
-      minimal: { ...frame, applications: [] },
-      maximal: {
-        ...{ ...frame, notice: 'application_removed' },
-        applications: [
-          ...[
-            {
-              clientId: 'shop',
-              name: words.client,
-              uri: words.url,
-              logoUri: words.url,
-              trusted: true,
-              scopes,
-              resources,
-              since: earlier,
-              remove: action,
-            },
-          ],
-          ...[{ clientId: words.text, name: words.text, trusted: false, scopes: ['openid'], since: at, remove: action }],
-        ],
-      },
-    },
+    ...buildAccountViewCases(words),
     'dev/mailbox': {
       minimal: { mails: [] },
       maximal: { mails: [{ href: '/dev/mailbox/1', to: words.email, subject: words.text, sentAt: at }], clear: action },

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { permissions } from '../../src/identity/index.js';
 import { AppError } from '../../src/platform/errors.js';
+import { english } from '../../src/render/catalogue/en/index.js';
 import { linkify, safeHref } from '../../src/render/html.js';
 import { createRenderer, createTexts, describeUserAgent, type Renderer, toFormErrors } from '../../src/render/index.js';
 import { buildMailCases, hostileWords, plainWords } from './render-models.js';
@@ -100,6 +102,10 @@ describe('addresses and devices', () => {
     expect(String(linkify('See http://localhost:3000/x?a=1&b=2 <b>'))).toBe(
       'See <a href="http://localhost:3000/x?a=1&amp;b=2">http://localhost:3000/x?a=1&amp;b=2</a> &lt;b&gt;',
     );
+  });
+
+  it('have words for every permission', () => {
+    expect(permissions.filter((permission) => !(`permission.${permission}` in english))).toEqual([]);
   });
 
   it('are told in words', () => {

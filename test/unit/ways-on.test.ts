@@ -8,6 +8,8 @@ describe('ways on from an error page', () => {
     expect(first('token.expired', '/reset')).toBe('/forgot');
     expect(first('token.unknown', '/register/verify')).toBe('/register');
     expect(first('token.already_used', '/reset')).toBe('/account');
+    expect(first('token.expired', '/email/confirm')).toBe('/account/email');
+    expect(first('email_change.taken', '/email/confirm')).toBe('/account/email');
   });
 
   it('lead from a refused form back to its page, never to the POST itself', () => {
@@ -15,6 +17,7 @@ describe('ways on from an error page', () => {
     expect(first('cookies.blocked', '/account/sessions/end-others')).toBe('/account/sessions');
     expect(first('request.too_large', '/register/resend')).toBe('/register');
     expect(first('recovery.rate_limited', '/forgot')).toBe('/forgot');
+    expect(first('csrf.invalid', '/account/api-keys/revoke')).toBe('/account/api-keys');
   });
 
   it('lead nowhere a stranger could have written', () => {

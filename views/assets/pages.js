@@ -6,7 +6,7 @@
   document.getElementById('problems')?.focus();
 
   // Show and hide a password. It is hidden again before it is sent, so that the browser does not keep it as plain text.
-  for (const button of all('.show')) {
+  for (const button of all('.show[aria-controls]')) {
     const input = document.getElementById(button.getAttribute('aria-controls'));
     const show = (shown) => {
       input.type = shown ? 'text' : 'password';
@@ -19,6 +19,19 @@
       input.focus();
     });
     input.form?.addEventListener('submit', () => show(false));
+  }
+
+  // Copy a value that is shown once; where the browser refuses, it is selected.
+  for (const button of all('[data-copy]')) {
+    const input = document.getElementById(button.dataset.copy);
+    button.hidden = false;
+    button.addEventListener('click', async () => {
+      input.select();
+      await navigator.clipboard?.writeText(input.value).then(
+        () => (button.textContent = button.dataset.done),
+        () => {},
+      );
+    });
   }
 
   // Caps Lock.

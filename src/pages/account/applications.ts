@@ -8,13 +8,14 @@ import type { FindClient } from '../client-view.js';
 import type { PageKit } from '../page-kit.js';
 import { seeOther } from '../see-other.js';
 import type { Entrance } from './entrance.js';
-import { frameOf } from './frame.js';
+import type { FrameOf } from './frame.js';
 
 const PATH = '/account/applications';
 
 export type ApplicationsPageDeps = {
   pages: PageKit;
   cookies: BrowserCookies;
+  frameOf: FrameOf;
   entrance: Entrance;
   grants: Pick<Grants, 'listApplications' | 'revokeByAccountAndClient'>;
   consents: Pick<Consents, 'list'>;
@@ -28,7 +29,7 @@ export type ApplicationsPageDeps = {
 type Connected = Omit<ApplicationItem, 'remove'>;
 
 export function createApplicationsPage(deps: ApplicationsPageDeps) {
-  const { pages, cookies, entrance, grants, consents, findClient, findResource, audit } = deps;
+  const { pages, cookies, frameOf, entrance, grants, consents, findClient, findResource, audit } = deps;
 
   const describe = (identifier: string, scopes: Iterable<string>): ResourceScopes => {
     const resource = findResource(identifier);
@@ -80,7 +81,7 @@ export function createApplicationsPage(deps: ApplicationsPageDeps) {
       const applications = await list(person.account.id);
       const images = applications.map(({ trusted, logoUri }) => (trusted ? logoUri : undefined));
       const model = {
-        ...frameOf(ctx, person.account, cookies),
+        ...frameOf(ctx, person.account),
         applications: applications.map((application) => ({
           ...application,
           remove: { action: `${PATH}/remove`, hidden: { client_id: application.clientId } },

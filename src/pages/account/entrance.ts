@@ -9,7 +9,15 @@ import type { PageKit } from '../page-kit.js';
 import { seeOther } from '../see-other.js';
 
 /** The pages somebody may be taken back to. A closed set: whatever else stands in `state` leads to the first of them. */
-export const accountPaths = ['/account', '/account/profile', '/account/password', '/account/sessions', '/account/applications'] as const;
+export const accountPaths = [
+  '/account',
+  '/account/profile',
+  '/account/email',
+  '/account/password',
+  '/account/sessions',
+  '/account/applications',
+  '/account/api-keys',
+] as const;
 export type AccountPath = (typeof accountPaths)[number];
 
 /** Whose pages these are, and by which session they look at them. */

@@ -7,6 +7,14 @@ import { personOf } from '../person.js';
 export const SIGN_OUT_PATH = '/account/sign-out';
 
 /** What stands around every account page. Says once what has just happened. */
-export function frameOf(ctx: Context, account: Account, cookies: Pick<BrowserCookies, 'takeAccountNotice'>): AccountFrame {
-  return { account: personOf(account), signOut: { action: SIGN_OUT_PATH }, notice: cookies.takeAccountNotice(ctx) };
+export type FrameOf = (ctx: Context, account: Account) => AccountFrame;
+
+/** @param deps.programs whether people's own programs can do anything here: only then is there a page of API keys */
+export function createFrameOf({ cookies, programs }: { cookies: Pick<BrowserCookies, 'takeAccountNotice'>; programs: boolean }): FrameOf {
+  return (ctx, account) => ({
+    account: personOf(account),
+    signOut: { action: SIGN_OUT_PATH },
+    programs,
+    notice: cookies.takeAccountNotice(ctx),
+  });
 }

@@ -6,25 +6,26 @@ import type { BrowserCookies } from '../browser-cookies.js';
 import type { PageKit } from '../page-kit.js';
 import { seeOther } from '../see-other.js';
 import type { Entrance, SignedIn } from './entrance.js';
-import { frameOf } from './frame.js';
+import type { FrameOf } from './frame.js';
 
 const PATH = '/account/password';
 
 export type PasswordPageDeps = {
   pages: PageKit;
   cookies: BrowserCookies;
+  frameOf: FrameOf;
   entrance: Entrance;
   identity: Pick<Identity, 'passwordChange'>;
   passwordMinLength: number;
 };
 
-export function createPasswordPage({ pages, cookies, entrance, identity, passwordMinLength }: PasswordPageDeps) {
+export function createPasswordPage({ pages, cookies, frameOf, entrance, identity, passwordMinLength }: PasswordPageDeps) {
   const show = (ctx: Context, { account }: SignedIn, error?: AppError) =>
     pages.show(
       ctx,
       'account/password',
       {
-        ...frameOf(ctx, account, cookies),
+        ...frameOf(ctx, account),
         action: PATH,
         minLength: passwordMinLength,
         strengthUrl: '/password/strength',

@@ -6,7 +6,7 @@ import type { BrowserCookies } from '../browser-cookies.js';
 import type { PageKit } from '../page-kit.js';
 import { seeOther } from '../see-other.js';
 import type { Entrance, SignedIn } from './entrance.js';
-import { frameOf } from './frame.js';
+import type { FrameOf } from './frame.js';
 
 const PATH = '/account/profile';
 /** Longer than any name may be: what was typed is shown again, but not without bound. */
@@ -20,28 +20,32 @@ const members = Object.keys(FIELDS) as Member[];
 export type ProfilePageDeps = {
   pages: PageKit;
   cookies: BrowserCookies;
+  frameOf: FrameOf;
   entrance: Entrance;
-  identity: { accounts: Pick<Identity['accounts'], 'updateProfile'> };
+  identity: { accounts: Pick<Identity['accounts'], 'updateProfile'>; emailChange: Pick<Identity['emailChange'], 'findPending'> };
 };
 
-export function createProfilePage({ pages, cookies, entrance, identity }: ProfilePageDeps) {
-  const show = (ctx: Context, { account }: SignedIn, typed: ReturnType<typeof valuesOf>, error?: AppError) =>
+export function createProfilePage({ pages, cookies, frameOf, entrance, identity }: ProfilePageDeps) {
+  const show = async (ctx: Context, { account }: SignedIn, typed: ReturnType<typeof valuesOf>, error?: AppError) => {
+    const pending = await identity.emailChange.findPending(account.id);
     pages.show(
       ctx,
       'account/profile',
       {
-        ...frameOf(ctx, account, cookies),
+        ...frameOf(ctx, account),
         ...typed,
         action: PATH,
         emailVerified: account.emailVerifiedAt !== null,
+        pendingEmail: pending?.newEmail,
         ...(error ? { errors: errorsOf(error) } : {}),
       },
       { status: error?.status ?? 200 },
     );
+  };
   return {
     async get(ctx: Context): Promise<void> {
       const person = await entrance.enter(ctx, PATH);
-      if (person) show(ctx, person, valuesOf(person.account));
+      if (person) await show(ctx, person, valuesOf(person.account));
     },
     async post(ctx: Context): Promise<void> {
       const form = await pages.form(ctx);

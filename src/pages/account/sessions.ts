@@ -5,7 +5,7 @@ import type { BrowserCookies } from '../browser-cookies.js';
 import type { PageKit } from '../page-kit.js';
 import { seeOther } from '../see-other.js';
 import type { Entrance } from './entrance.js';
-import { frameOf } from './frame.js';
+import type { FrameOf } from './frame.js';
 import type { SignOut } from './sign-out.js';
 
 const PATH = '/account/sessions';
@@ -13,13 +13,14 @@ const PATH = '/account/sessions';
 export type SessionsPageDeps = {
   pages: PageKit;
   cookies: BrowserCookies;
+  frameOf: FrameOf;
   entrance: Entrance;
   sessions: Pick<Sessions, 'list' | 'end' | 'endAll'>;
   signOut: SignOut;
   audit: Pick<Audit, 'record'>;
 };
 
-export function createSessionsPage({ pages, cookies, entrance, sessions, signOut, audit }: SessionsPageDeps) {
+export function createSessionsPage({ pages, cookies, frameOf, entrance, sessions, signOut, audit }: SessionsPageDeps) {
   return {
     async get(ctx: Context): Promise<void> {
       const person = await entrance.enter(ctx, PATH);
@@ -27,9 +28,10 @@ export function createSessionsPage({ pages, cookies, entrance, sessions, signOut
       const list = await sessions.list(person.account.id);
       const here = person.session.uid;
       pages.show(ctx, 'account/sessions', {
-        ...frameOf(ctx, person.account, cookies),
+        ...frameOf(ctx, person.account),
         // The device in hand comes first.
         sessions: [...list.filter(({ uid }) => uid === here), ...list.filter(({ uid }) => uid !== here)].map((session) => ({
+          kind: session.kind,
           userAgent: session.userAgent ?? undefined,
           ip: session.ip ?? undefined,
           signedInAt: session.signedInAt,

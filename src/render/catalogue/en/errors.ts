@@ -96,6 +96,14 @@ export const errors = {
   'error.sessions.not_found.why': 'It is not, or no longer, signed in to your account.',
   'error.sessions.not_found.do': 'Look at the list of your devices again.',
 
+  'error.email_change.taken.title': 'This address already has an account',
+  'error.email_change.taken.why':
+    'Somebody, perhaps you, has used it for an account since you asked for the change. Nothing has been changed.',
+  'error.email_change.taken.do': 'Sign in to that account, or choose another address for this one.',
+  'error.api_keys.not_found.title': 'There is no such key',
+  'error.api_keys.not_found.why': 'It has been revoked already, or it is not one of yours.',
+  'error.api_keys.not_found.do': 'Look at the list of your keys again.',
+
   'error.registration.closed.title': 'You cannot create an account here yourself',
   'error.registration.closed.why': 'The people who run this service create the accounts.',
   'error.registration.closed.do': 'Please ask them for one.',

@@ -59,6 +59,14 @@ export const interaction = {
   'reset_done.lead': 'Every device has been signed out. Sign in with your new password.',
   'reset_done.continue': 'Sign in',
 
+  'email_confirm.title': 'Confirm your new email address',
+  'email_confirm.lead': 'When you confirm, {new} becomes the address of the account that has been using {old}. You then sign in with it.',
+  'email_confirm.care': 'Go on only if you asked for this yourself. Otherwise close this page: nothing will change.',
+  'email_confirm.submit': 'Confirm my new address',
+  'email_changed.title': 'Your email address has been changed',
+  'email_changed.lead': 'Your account now has the address {email}. Sign in with it from now on.',
+  'email_changed.continue': 'Go to your account',
+
   'consent.title': '{client} asks for access',
   'consent.lead_more': '{client} asks for more than you allowed before.',
   'consent.signed_in_as': 'Signed in as',

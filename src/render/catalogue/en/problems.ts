@@ -37,6 +37,17 @@ export const problems = {
   'problem.password_change.conflict': 'Your password has just been changed elsewhere. Load this page again.',
   'problem.passwords.busy': 'Many people are signing in right now. Please try again in a few seconds.',
 
+  'problem.field.required.new_email': 'Enter the new email address.',
+  'problem.email_change.wrong_current': 'The current password is not right.',
+  'problem.email_change.unchanged': 'This is your address already. Enter another one.',
+  'problem.email_change.rate_limited': {
+    one: 'Too many changes were asked for. Try again in {count} minute.',
+    other: 'Too many changes were asked for. Try again in {count} minutes.',
+  },
+
+  'problem.api_keys.permission_not_held': 'A key can only do what you may do yourself. Choose again.',
+  'problem.api_keys.too_many': 'You have as many keys as an account can have. Revoke one you no longer need.',
+
   'problem.registration.invalid_email': 'Enter an email address like name@example.com.',
   'problem.registration.username_taken': 'This username is taken. Choose another one.',
   'problem.registration.password_required': 'Enter the password you chose when you created the account.',
