@@ -47,6 +47,28 @@ describe('the page of devices', () => {
     expect(await eventsOf(here.account.id)).toMatchObject([{ type: 'session.ended', actorId: here.account.id, outcome: 'success' }]);
   });
 
+  it('lists programs that signed in over the API as such, and ends them the same way', async () => {
+    const here = await openAccount(server);
+    const userAgent = `backup/1.0 "><script>alert(1)</script> ${'x'.repeat(300)}`;
+    const answer = await fetch(`${server.url}/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'user-agent': userAgent },
+      body: JSON.stringify({ email: here.email, password: here.password }),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const me = () => fetch(`${server.url}/auth/me`, { headers: { authorization: `Bearer ${token}` } });
+    expect((await me()).status).toBe(200);
+    const page = await here.open('/account/sessions');
+    const row = page.body.split('<section class="row">').find((each) => each.includes('API sign-in')) ?? '';
+    expect(row).toContain('backup/1.0 &quot;&gt;&lt;script&gt;');
+    expect(row).not.toContain('<script>');
+    const session = /name="session" value="([^"]+)"/.exec(row)?.[1] ?? '';
+    expect(noticeOf(await here.submit('/account/sessions', '/end', { session }))).toBe('That device has been signed out.');
+    expect((await me()).status).toBe(401);
+    expect(await isSignedIn(here)).toBe(true);
+    expect((await here.open('/account/sessions')).body).not.toContain('API sign-in');
+  });
+
   it('ends nobody else’s session, and answers as for one that does not exist', async () => {
     const victim = await openAccount(server);
     const attacker = await openAccount(server);
