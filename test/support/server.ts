@@ -29,10 +29,18 @@ export type TestServerOptions = {
   /** settings by their environment names */
   env?: Record<string, string>;
   log?: Logger;
+  /** which accounts need more than a password; nobody's does unless a test says so */
+  requiresInteraction?: (accountId: string) => Promise<boolean>;
 };
 
 /** A whole server in this process, on a free port, with a database of its own. */
-export async function startTestServer({ provider = 'sqlite', databaseUrl, env = {}, log }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({
+  provider = 'sqlite',
+  databaseUrl,
+  env = {},
+  log,
+  requiresInteraction,
+}: TestServerOptions = {}): Promise<TestServer> {
   let handle: ReturnType<typeof createApp>['handle'] = (_request, response) => void response.writeHead(503).end();
   const server: Server = createServer((request, response) => handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
@@ -50,7 +58,10 @@ export async function startTestServer({ provider = 'sqlite', databaseUrl, env = 
     },
     { root: folder },
   );
-  const services = await createServices(config, { log: log ?? createLogger({ level: config.logLevel, format: 'json' }) });
+  const services = await createServices(config, {
+    log: log ?? createLogger({ level: config.logLevel, format: 'json' }),
+    requiresInteraction,
+  });
   const app = createApp(services);
   handle = app.handle;
   services.start();
