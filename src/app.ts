@@ -96,6 +96,7 @@ export function createApp(services: Services): App {
         consents: services.consents,
         refreshUses: services.refreshUses,
         dpopNonceSecret: services.dpopNonceSecret,
+        pairwiseSubject: services.pairwiseSubject,
         requests: services.requests,
         fetch,
         deviceFlow: deviceFlow.feature,

@@ -18,6 +18,7 @@ import { type Consents, createConsents, createGrants, type Grants } from './oidc
 import { addHousekeeping } from './oidc/housekeeping/index.js';
 import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
 import { createLogoutNotices, type LogoutNotices } from './oidc/logout-notices/index.js';
+import { createSectorFetch } from './oidc/provider-fetch.js';
 import { createProviderStore, type ProviderStore } from './oidc/provider-store.js';
 import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-access.js';
 import { createResources, type Resources } from './oidc/resources/index.js';
@@ -169,6 +170,7 @@ async function buildServices(
     resources,
     audit,
     log,
+    fetchSector: createSectorFetch({ outbound }),
     settings: { signingAlgs: config.signingAlgs, minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
   });
   const outbox = createOutbox({ db, sealer, log });

@@ -92,7 +92,18 @@ const MEMBERS: readonly Member[] = [
   { member: 'contacts', flags: '--contact, --contacts <email>', help: 'whom to ask about it; repeatable', kind: 'list' },
   { member: 'default_max_age', flags: '--default-max-age <seconds>', help: 'oldest sign-in it accepts', kind: 'number' },
   { member: 'initiate_login_uri', flags: '--initiate-login-uri <url>', help: 'where a sign-in that begins here is sent', kind: 'text' },
-  { member: 'subject_type', flags: '--subject-type <type>', help: 'public', kind: 'text' },
+  {
+    member: 'subject_type',
+    flags: '--subject-type <type>',
+    help: 'public, or pairwise: nobody is known to it under a name that others know',
+    kind: 'text',
+  },
+  {
+    member: 'sector_identifier_uri',
+    flags: '--sector-identifier-uri <url>',
+    help: 'JSON list of redirect URIs of clients that share pairwise subjects',
+    kind: 'text',
+  },
   {
     member: 'id_token_signed_response_alg',
     flags: '--id-token-signed-response-alg <alg>',

@@ -13,6 +13,7 @@ import type { ForwardPage } from './forwarding-forms.js';
 import { buildInteractionPolicy } from './interaction-policy.js';
 import { createLifetimes } from './lifetimes.js';
 import { keepOfflineAccess } from './offline-access.js';
+import type { PairwiseSubject } from './pairwise-subjects.js';
 import { rotateRefreshToken } from './refresh-rotation.js';
 import type { RequestContexts } from './request-context.js';
 import { type ResourceServerInfo, resourceServerFor } from './resource-access.js';
@@ -77,6 +78,7 @@ export type ConfigurationDeps = {
   /** 32 bytes, the same in every process: a nonce that one gave is good at all */
   dpopNonceSecret: Buffer;
   requests: Pick<RequestContexts, 'restingOn'>;
+  pairwiseSubject: PairwiseSubject;
   /** for every address that a client names */
   fetch: NonNullable<Configuration['fetch']>;
   deviceFlow: DeviceFlow['feature'];
@@ -94,7 +96,10 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     scopes: ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'],
     claims: claimsByScope,
     responseTypes: ['code'],
-    subjectTypes: ['public'],
+    subjectTypes: ['public', 'pairwise'],
+    pairwiseIdentifier: (_ctx, accountId, client) => deps.pairwiseSubject(accountId, client),
+    // Those of the registry were asked when they were registered, and not again by every process at the first sign-in.
+    sectorIdentifierUriValidate: (client) => client.client_source === undefined,
     // OpenID Connect Core, 3.1.2.1: always named, always compared.
     allowOmittingSingleRegisteredRedirectUri: false,
     clientAuthMethods: [...capabilities.authMethods],

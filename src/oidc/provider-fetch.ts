@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { Provider } from 'oidc-provider';
 import { now } from '../platform/clock.js';
 import type { Outbound } from '../platform/outbound/index.js';
-import { isOperatorMade } from './clients/index.js';
+import { type FetchSector, isOperatorMade } from './clients/index.js';
 
 /** How long an address that gave nothing is left alone: every request of its client would ask it again. */
 const FAILURE_SECONDS = 10;
@@ -34,6 +34,15 @@ export function createProviderFetch({ outbound }: { outbound: Outbound }): typeo
       failures.set(place, error as Error);
       throw error;
     }
+  };
+}
+
+/** What is at a `sector_identifier_uri`, when a client is registered with it. */
+export function createSectorFetch({ outbound }: { outbound: Outbound }): FetchSector {
+  return async (url, { trusted }) => {
+    const response = await outbound.fetch({ url, trusted, purpose: 'sector_identifier_uri', headers: { accept: 'application/json' } });
+    if (response.status !== 200) throw new Error(`expected 200 OK, got ${response.status}`);
+    return response.json();
   };
 }
 

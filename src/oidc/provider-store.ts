@@ -12,6 +12,7 @@ import {
   type RefreshUses,
 } from './adapter/index.js';
 import type { Clients } from './clients/index.js';
+import { createPairwiseSubject, type PairwiseSubject } from './pairwise-subjects.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
 import { createTokenReuseReport, type TokenReuseDeps } from './token-reuse.js';
 
@@ -23,12 +24,13 @@ export type ProviderStore = {
   interactionStates: InteractionStates;
   /** what DPoP nonces are made with, in every process the same */
   dpopNonceSecret: Buffer;
+  pairwiseSubject: PairwiseSubject;
 };
 
 export type ProviderStoreDeps = {
   config: Pick<Config, 'interactionTtlSeconds' | 'refreshReuseWindowSeconds' | 'notifyTokenReuse'>;
   db: Database;
-  secrets: Pick<SecretStore, 'sealer' | 'hmacPepper' | 'dpopNonceSecret'>;
+  secrets: Pick<SecretStore, 'sealer' | 'hmacPepper' | 'dpopNonceSecret' | 'pairwiseSalt'>;
   clients: Pick<Clients, 'findProviderMetadata'>;
   audit: Audit;
   metrics: Pick<Metrics, 'tokenReuseDetected'>;
@@ -63,5 +65,12 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
       notify: config.notifyTokenReuse ? notify : undefined,
     }),
   });
-  return { adapter, requests, refreshUses, interactionStates: createInteractionStates({ db }), dpopNonceSecret: secrets.dpopNonceSecret };
+  return {
+    adapter,
+    requests,
+    refreshUses,
+    interactionStates: createInteractionStates({ db }),
+    dpopNonceSecret: secrets.dpopNonceSecret,
+    pairwiseSubject: createPairwiseSubject(secrets.pairwiseSalt),
+  };
 }

@@ -42,7 +42,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'request_object_signing_alg',
   'request_uris',
   'require_signed_request_object',
-  'sector_identifier_uri',
   'tls_client_auth_san_dns',
   'tls_client_auth_san_email',
   'tls_client_auth_san_ip',

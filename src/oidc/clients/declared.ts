@@ -10,6 +10,7 @@ import { type CheckedMetadata, checkMetadata, type MetadataContext } from './met
 import { type ClientRow, toColumns } from './record.js';
 import { openEntry, secretContextOf } from './registry-cache.js';
 import { CLIENTS_TOPIC, type ClientRepository } from './repository.js';
+import { type FetchSector, judgeSector } from './sectors.js';
 
 /** What a declaration changed, by client ids. */
 export type DeclaredReport = {
@@ -50,12 +51,14 @@ export async function applyDeclared(
     sealer: Sealer;
     context: MetadataContext;
     secretGraceSeconds: number;
+    fetchSector: FetchSector;
     record: (type: string, clientId: string) => Promise<void>;
   },
 ): Promise<DeclaredReport> {
   const { repository, changes, record } = deps;
   const { clients, warnings } = checkDeclared(list, deps.context);
   let plan = await planDeclared(clients, { ...deps, at: nowDate() });
+  const sectorWarnings = await checkSectors(clients, plan, deps.fetchSector);
   if (plan.some(({ insert, update }) => insert || update)) {
     plan = await changes.write(CLIENTS_TOPIC, async (tx) => {
       // Again, under the lock: another process may have done it meanwhile.
@@ -82,8 +85,33 @@ export async function applyDeclared(
     updated,
     unchanged: plan.filter(({ insert, update }) => !insert && !update).map(({ id }) => id),
     vanished: (await repository.listIdsOfSource('declared')).filter((id) => !declared.has(id)),
-    warnings: [...warnings, ...kept],
+    warnings: [...warnings, ...sectorWarnings, ...kept],
   };
+}
+
+/**
+ * Asks the sectors of clients that are new or have changed. One that cannot be read is taken at the operator's word: applications may well start
+ * after the server that they sign in to. @throws AppError `clients.invalid` for one that says otherwise
+ */
+async function checkSectors(
+  clients: readonly DeclaredClient[],
+  plan: readonly DeclaredChange[],
+  fetchSector: FetchSector,
+): Promise<ErrorDetail[]> {
+  const judged = await Promise.all(
+    clients.map(async ({ metadata }, index) => {
+      const change = plan[index];
+      if (!change?.insert && !change?.update) return [];
+      const judgement = await judgeSector(metadata, { fetchSector, trusted: true });
+      if (judgement.outcome === 'agrees') return [];
+      const { path, message } = judgement.detail;
+      return [{ outcome: judgement.outcome, detail: { path: `${LABEL}[${index}].${path}`, message } }];
+    }),
+  );
+  const details = (outcome: string) => judged.flat().flatMap((each) => (each.outcome === outcome ? [each.detail] : []));
+  const faults = details('disagrees');
+  if (faults.length > 0) throw invalidMetadata(faults);
+  return details('unreadable').map(({ path, message }) => ({ path, message: `${message}; it is taken as you declared it` }));
 }
 
 /**

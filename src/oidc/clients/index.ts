@@ -8,5 +8,6 @@ export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from '
 export { extraClientMetadata, isOperatorMade, restrictScope } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';
 export { CLIENTS_TOPIC } from './repository.js';
+export type { FetchSector } from './sectors.js';
 export { type ClientSettings, type Clients, type ClientsDeps, createClients, type GrantEnder } from './service.js';
 export { type ClientSummary, summarizeClient } from './summary.js';

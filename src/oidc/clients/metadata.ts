@@ -4,6 +4,7 @@ import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer }
 import { findKeyFaults } from './keys.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
+import { findSectorFaults } from './sectors.js';
 
 /** Metadata with everything filled in that a client cannot be without. */
 export type ClientMetadata = Omit<GivenMetadata, 'client_name' | 'client_id' | 'client_secret' | 'profile'> & {
@@ -57,6 +58,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
     ...findProfileFaults(metadata),
     ...findRuleFaults(metadata, context),
     ...findKeyFaults(metadata),
+    ...findSectorFaults(metadata),
     ...findSecretFaults(metadata, clientSecret, context),
     ...findContextFaults(metadata, context),
   ];

@@ -22,6 +22,8 @@ const faultOf = (find: (value: string) => string | null) =>
 
 const link = faultOf((uri) => findWebUriFault(uri, { httpsOnly: false }));
 const loaded = faultOf((uri) => findWebUriFault(uri, { httpsOnly: true }));
+/** Where even this machine has to use https: the library asks for it. */
+const secured = faultOf((uri) => findWebUriFault(uri, { httpsOnly: true }) ?? (uri.startsWith('https:') ? null : 'must use https'));
 const unique = (values: readonly string[], context: z.RefinementCtx) => {
   for (const [index, value] of values.entries()) {
     if (values.indexOf(value) < index) context.addIssue({ code: 'custom', path: [index], message: 'is there twice' });
@@ -113,7 +115,8 @@ export const clientMetadataSchema = z.object({
   }).optional(),
   id_token_signed_response_alg: signature.optional(),
   authorization_signed_response_alg: signature.optional(),
-  subject_type: choiceOf(['public'], 'a kind of subject this server offers').optional(),
+  subject_type: choiceOf(['public', 'pairwise'], 'a kind of subject this server offers').optional(),
+  sector_identifier_uri: secured.optional(),
   require_auth_time: z.boolean().optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),

@@ -15,6 +15,7 @@ import { type Client, type ClientRow, type ClientSource, describeClient, toClien
 import { createRegistryCache, secretContextOf } from './registry-cache.js';
 import { CLIENTS_TOPIC, createClientRepository } from './repository.js';
 import { clientIdPattern } from './schemas.js';
+import { type FetchSector, findSectorWarnings, requireSector } from './sectors.js';
 import { createWebOrigins } from './web-origins.js';
 
 export type ClientSettings = {
@@ -49,6 +50,8 @@ export type ClientsDeps = {
   resources?: Pick<Resources, 'find' | 'scopes'>;
   audit?: Audit;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Without it no client can have a `sector_identifier_uri`, except those of a declaration. */
+  fetchSector?: FetchSector;
   settings?: Partial<ClientSettings>;
 };
 
@@ -95,6 +98,7 @@ const MAX_PAGE = 200;
 
 export function createClients(deps: ClientsDeps): Clients {
   const { db, sealer, changes, grants, resources, audit, log } = deps;
+  const fetchSector: FetchSector = deps.fetchSector ?? (() => Promise.reject(new Error('sectors are not fetched here')));
   const settings: ClientSettings = {
     signingAlgs: ['RS256'],
     secretGraceSeconds: 86_400,
@@ -147,6 +151,11 @@ export function createClients(deps: ClientsDeps): Clients {
       throw invalidMetadata([{ path: '', message: 'must be an object of client metadata' }]);
     const given = Object.hasOwn(patch, 'client_id') && patch.client_id !== id;
     if (given) throw invalidMetadata([{ path: 'client_id', message: 'cannot be changed' }]);
+    const now = await repository.find(id);
+    if (!now) throw clientNotFound();
+    // Before the lock: nobody waits for somebody else's server with it.
+    const { metadata: wanted } = check(layOver(describeClient(toClient(now)), patch), now.source as ClientSource);
+    await requireSector(wanted, { fetchSector, source: now.source as ClientSource, before: describeClient(toClient(now)) });
     const outcome = await changes.write(CLIENTS_TOPIC, async (tx) => {
       const row = await repository.find(id, tx);
       if (!row) throw clientNotFound();
@@ -167,7 +176,8 @@ export function createClients(deps: ClientsDeps): Clients {
           : {};
       const data = { ...toColumns(metadata, name ?? id), ...secrets, updatedAt: at };
       await repository.update(tx, id, data);
-      return { client: toClient({ ...row, ...data }), warnings, ...(made ? { clientSecret: made } : {}) };
+      const changed = findSectorWarnings(describeClient(before), metadata);
+      return { client: toClient({ ...row, ...data }), warnings: [...warnings, ...changed], ...(made ? { clientSecret: made } : {}) };
     });
     await record('client.updated', id, by);
     return outcome;
@@ -176,6 +186,7 @@ export function createClients(deps: ClientsDeps): Clients {
   return {
     async create(input, { source, ...by }) {
       const { clientId, clientSecret, name, metadata, warnings } = check(input, source);
+      await requireSector(metadata, { fetchSector, source });
       const id = clientId ?? randomId(16);
       const made = SECRET_METHODS.has(metadata.token_endpoint_auth_method) && !clientSecret ? randomId() : undefined;
       const secret = clientSecret ?? made;
@@ -252,7 +263,7 @@ export function createClients(deps: ClientsDeps): Clients {
     },
 
     applyDeclared: (list) =>
-      applyDeclared(list, { repository, changes, sealer, context, record, secretGraceSeconds: settings.secretGraceSeconds }),
+      applyDeclared(list, { repository, changes, sealer, context, record, fetchSector, secretGraceSeconds: settings.secretGraceSeconds }),
 
     close: unsubscribe,
   };

@@ -24,13 +24,13 @@ export function createFirstPartyTokenCheck({
   const audience = firstPartyAudience(issuerUrl);
   return async (accessToken) => {
     const token = await jwtAccessTokens.find(accessToken);
-    if (token?.grantId === null || token?.claims.aud !== audience || typeof token.claims.sub !== 'string') return null;
+    if (!token || token.grantId === null || token.accountId === null || token.claims.aud !== audience) return null;
     // Bound to a key or certificate that nobody shows here: as a mere bearer token it is worth nothing (RFC 9449, section 7.2).
     if (token.claims.cnf !== undefined) return null;
     const scopes = new Set(String(token.claims.scope ?? '').split(' '));
     if (!scopes.has(FIRST_PARTY_SCOPE)) return null;
     return {
-      accountId: token.claims.sub,
+      accountId: token.accountId,
       sessionId: token.grantId,
       clientId: token.clientId,
       scopes,

@@ -12,11 +12,11 @@ const hashOf = (jti: string) => sha256(`revoked token ${jti}`);
 export function createJwtAccessTokenRepository({ db }: { db: Pick<Database, 'client'> }) {
   const { client } = db;
   return {
-    /** A living grant of this client. Not the registry's cache: other processes hear of an end within a second, introspection at once. */
-    async isGrantAlive(grantId: string, clientId: string): Promise<boolean> {
-      const rows = await client.$queryRaw<unknown[]>`SELECT 1 FROM grants
+    /** Whose a living grant of this client is; null when there is none. Not the registry's cache: other processes hear of an end within a second, introspection at once. */
+    async findGrantAccount(grantId: string, clientId: string): Promise<string | null> {
+      const rows = await client.$queryRaw<{ account_id: string }[]>`SELECT account_id FROM grants
         WHERE id = ${grantId} AND client_id = ${clientId} AND revoked_at IS NULL AND expires_at > ${nowDate()}`;
-      return rows.length > 0;
+      return rows[0]?.account_id ?? null;
     },
 
     /** Since when a client's own tokens are good, and whether this one was revoked by itself; null when there is no such client. */

@@ -14,12 +14,18 @@ export type JwtAccessToken = {
   claims: JWTPayload;
 };
 
+/** One that is good at this moment. */
+export type LivingJwtAccessToken = JwtAccessToken & {
+  /** Whose its grant is; null for a client's own token. Not `sub`, which may be a name for this client alone (pairwise). */
+  accountId: string | null;
+};
+
 export type JwtAccessTokens = {
   /**
    * The token if it is one of ours and still good at this moment: not expired, and its grant alive, or for a client's own token the client
    * there, not told to begin anew since, and the token not revoked. Null for everything else, whatever the reason.
    */
-  find(token: string): Promise<JwtAccessToken | null>;
+  find(token: string): Promise<LivingJwtAccessToken | null>;
   /**
    * Ends a token that `find` gave: its grant with everything of it, or a client's own token alone.
    * @returns the grant that was ended
@@ -63,8 +69,14 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
     }
   }
 
-  async function isStanding({ jti, clientId, grantId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
-    if (grantId !== null) return repository.isGrantAlive(grantId, clientId);
+  async function findStanding(token: JwtAccessToken): Promise<LivingJwtAccessToken | null> {
+    const { clientId, grantId } = token;
+    if (grantId === null) return (await isOwnStanding(token)) ? { ...token, accountId: null } : null;
+    const accountId = await repository.findGrantAccount(grantId, clientId);
+    return accountId === null ? null : { ...token, accountId };
+  }
+
+  async function isOwnStanding({ jti, clientId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
     const standing = await repository.findStanding(clientId, jti);
     if (!standing || standing.revoked) return false;
     // `iat` has no fractions. A client of the same id that was made later is another one; one that was told to begin anew loses that second.
@@ -76,7 +88,7 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
   return {
     async find(token) {
       const verified = await verify(token);
-      return verified && (await isStanding(verified)) ? verified : null;
+      return verified && findStanding(verified);
     },
     async revoke({ jti, clientId, grantId, expiresAtSeconds }) {
       if (grantId !== null) await grants.revoke(grantId);
