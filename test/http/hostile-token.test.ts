@@ -131,7 +131,8 @@ describe('how it is asked', () => {
     ['', /invalid_request/],
     ['constructor', /unsupported_grant_type/],
     ['__proto__', /unsupported_grant_type/],
-    ['urn:ietf:params:oauth:grant-type:device_code', /unsupported_grant_type/],
+    ['urn:ietf:params:oauth:grant-type:device_code', /invalid_request|unauthorized_client/],
+    ['urn:ietf:params:oauth:grant-type:saml2-bearer', /unsupported_grant_type/],
     ['authorization_code', /invalid_request|unauthorized_client/],
     ['<script>', /unsupported_grant_type/],
   ])('grant type %j is refused', async (grant_type, error) => {
