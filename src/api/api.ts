@@ -14,6 +14,11 @@ import { createHealthEndpoint } from './health-endpoint.js';
 /** Everything below these is the API's. */
 const PREFIXES = ['/auth', '/v2', '/api'];
 
+const DESCRIPTION = `Accounts for this installation's own applications.
+
+Bodies are JSON (\`application/json\`, at most 64 KiB); members that are not known are skipped, in answers too. Failures are problem details (RFC 9457): decide by \`code\`.
+Calls that need somebody take \`Authorization: Bearer\` with an access token, some also \`X-API-Key\`; never both.`;
+
 export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> &
   Omit<AuthDeps, 'identity'> & {
     identity: Identity;
@@ -43,7 +48,10 @@ export function createApi(deps: ApiDeps): Api {
       permissionsOf: identity.roles.permissionsOf,
     }),
     documents: [
-      createOpenApiRoutes({ endpoints, info: { title: deps.brandName, version: versionOfThis(), serverUrl: deps.issuerUrl } }),
+      createOpenApiRoutes({
+        endpoints,
+        info: { title: deps.brandName, description: DESCRIPTION, version: versionOfThis(), serverUrl: deps.issuerUrl },
+      }),
       createDocsRoutes({ title: deps.brandName }),
     ],
   };

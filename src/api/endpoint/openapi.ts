@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AnswerDefinition, AuthMode, Endpoint } from './definition.js';
 
 type JsonObject = { [member: string]: unknown };
-export type OpenApiInfo = { title: string; version: string; serverUrl: string };
+export type OpenApiInfo = { title: string; version: string; serverUrl: string; description?: string };
 
 /** What each problem looks like (RFC 9457). */
 export const problemSchema = z
@@ -19,7 +19,7 @@ export const problemSchema = z
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457).' });
 
 /** The OpenAPI 3.1 document of the endpoints. Schemas with an id (`.meta({ id })`) become components of that name. */
-export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, serverUrl }: OpenApiInfo): JsonObject {
+export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, serverUrl, description }: OpenApiInfo): JsonObject {
   const schemas: JsonObject = {};
   const convert = (schema: z.ZodType, io: 'input' | 'output') => convertSchema(schema, { io, schemas });
   const paths: Record<string, JsonObject> = {};
@@ -31,7 +31,7 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, s
     'The request cannot be read (400, 413, 415), comes too often (429, with `Retry-After`), or cannot be served now (500, 503).';
   return {
     openapi: '3.1.0',
-    info: { title, version },
+    info: { title, version, ...(description === undefined ? {} : { description }) },
     servers: [{ url: serverUrl }],
     paths,
     components: {
