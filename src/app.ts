@@ -97,6 +97,7 @@ export function createApp(services: Services): App {
         refreshUses: services.refreshUses,
         dpopNonceSecret: services.dpopNonceSecret,
         pairwiseSubject: services.pairwiseSubject,
+        certificates: services.certificates,
         requests: services.requests,
         fetch,
         deviceFlow: deviceFlow.feature,
@@ -221,7 +222,13 @@ export function createApp(services: Services): App {
     return holder.handle(ctx.req, ctx.res);
   });
 
-  const admit = createAdmission({ issuerUrl: config.issuerUrl, trustProxy: config.trustProxy, redirect: development });
+  const certificateHeaders = [config.clientCertificateHeader, config.clientCertificateVerifiedHeader].filter((name) => name !== undefined);
+  const admit = createAdmission({
+    issuerUrl: config.issuerUrl,
+    trustProxy: config.trustProxy,
+    proxyHeaders: certificateHeaders,
+    redirect: development,
+  });
   const callback = koa.callback();
   return {
     health,

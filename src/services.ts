@@ -171,7 +171,14 @@ async function buildServices(
     audit,
     log,
     fetchSector: createSectorFetch({ outbound }),
-    settings: { signingAlgs: config.signingAlgs, minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1 },
+    settings: {
+      signingAlgs: config.signingAlgs,
+      mutualTls: {
+        certificates: config.clientCertificateHeader !== undefined,
+        authority: config.clientCertificateVerifiedHeader !== undefined,
+      },
+      minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1,
+    },
   });
   const outbox = createOutbox({ db, sealer, log });
   const logoutNotices = createLogoutNotices({ outbox, clients });

@@ -57,6 +57,12 @@ const MEMBERS: readonly Member[] = [
   },
   { member: 'jwks_uri', flags: '--jwks-uri <url>', help: 'where its public keys are', kind: 'text' },
   { member: 'jwks', flags: '--jwks <json>', help: 'its public keys as JSON: {"keys": [...]}', kind: 'json' },
+  ...(['subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email'] as const).map((name) => ({
+    member: `tls_client_auth_${name}`,
+    flags: `--tls-client-auth-${name.replace('_', '-')} <value>`,
+    help: 'how its certificate names it, for tls_client_auth',
+    kind: 'text' as const,
+  })),
   { member: 'application_type', flags: '--application-type <type>', help: 'web or native', kind: 'text' },
   {
     member: 'profile',
@@ -132,6 +138,12 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
     name: 'require-pushed-authorization-requests',
     on: 'its authorization requests must come through /par (RFC 9126)',
     off: 'authorization requests may come in the address',
+  },
+  {
+    member: 'tls_client_certificate_bound_access_tokens',
+    name: 'tls-client-certificate-bound-access-tokens',
+    on: 'its tokens are bound to its certificate (mutual TLS, RFC 8705)',
+    off: 'its tokens are not bound to a certificate',
   },
   {
     member: 'dpop_bound_access_tokens',

@@ -15,6 +15,8 @@ type Optional =
   | 'issuerUrl'
   | 'databaseUrl'
   | 'trustProxy'
+  | 'clientCertificateHeader'
+  | 'clientCertificateVerifiedHeader'
   | 'outboundAllow'
   | 'demo'
   | 'smtpUrl'
@@ -37,9 +39,16 @@ export type Config = Omit<Parsed, Optional> & {
   /** How many passwords are hashed at a time. */
   hashConcurrency: number;
 } & {
-  [K in 'trustProxy' | 'smtpUrl' | 'clientsFile' | 'resourcesFile' | 'brandLogo' | 'metricsPort' | 'breachedPasswordsUrl']:
-    | Parsed[K]
-    | undefined;
+  [K in
+    | 'trustProxy'
+    | 'clientCertificateHeader'
+    | 'clientCertificateVerifiedHeader'
+    | 'smtpUrl'
+    | 'clientsFile'
+    | 'resourcesFile'
+    | 'brandLogo'
+    | 'metricsPort'
+    | 'breachedPasswordsUrl']: Parsed[K] | undefined;
 };
 
 /** All faults of a configuration, each with its mend. */
@@ -79,6 +88,7 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   config.firstPartyOrigins ??= [];
   config.outboundAllow ??= production ? [] : ['127.0.0.0/8', '::1'];
   config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
+  faults.push(...certificateFaults(config));
   if (production) {
     // What is faulty in itself is not called missing as well.
     const known = new Set(faults.map(({ name }) => name));
@@ -162,6 +172,18 @@ function readText(environment: Environment, definition: Setting<unknown>, faults
 
 function developmentFaults(config: Parsed, environment: Environment): Fault[] {
   return [...exposureFaults(config, environment), ...rangeFaults(config)];
+}
+
+/** From whom a certificate is believed has to be said; anybody could name any otherwise. */
+function certificateFaults({ clientCertificateHeader: header, clientCertificateVerifiedHeader: verified, trustProxy }: Parsed): Fault[] {
+  const faults: Fault[] = [];
+  const add = ({ name }: { name: string }, text: string) => faults.push({ name, text: `${name} ${text}` });
+  if (header && !trustProxy)
+    add(settings.clientCertificateHeader, 'needs TRUST_PROXY: only a trusted proxy may say who has which certificate');
+  if (verified && !header) add(settings.clientCertificateVerifiedHeader, 'needs CLIENT_CERTIFICATE_HEADER, which names the certificate');
+  if (verified && verified === header)
+    add(settings.clientCertificateVerifiedHeader, 'must be another header than CLIENT_CERTIFICATE_HEADER');
+  return faults;
 }
 
 /** Another machine is asked over https only, so that nobody on the way learns what is asked. */

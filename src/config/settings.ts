@@ -1,6 +1,7 @@
 import { clientSettings } from './clients.js';
 import { setting } from './define.js';
 import { lifetimeSettings } from './lifetimes.js';
+import { proxySettings } from './proxy.js';
 import * as value from './values.js';
 
 /** Every setting of the server and the CLI. The README's tables and .env.example are generated from here. */
@@ -42,13 +43,7 @@ export const settings = {
     fallbackNote: 'file:DATA_DIR/latchkey.db',
     secret: true,
   }),
-  trustProxy: setting({
-    name: 'TRUST_PROXY',
-    group: 'Server',
-    meaning: 'who may set X-Forwarded-For, -Proto and -Host: a number of hops, or addresses and networks (`loopback`, `10.0.0.0/8`)',
-    schema: value.trustProxy,
-    fallbackNote: 'nobody',
-  }),
+  ...proxySettings,
   demo: setting({
     name: 'DEMO',
     group: 'Server',

@@ -102,6 +102,12 @@ function isAddressOrNetwork(text: string): boolean {
   return family !== 0 && (prefix === undefined || Number(prefix) <= (family === 4 ? 32 : 128));
 }
 
+/** A header that nothing else uses; lower case, as Node has header names. */
+export const certificateHeader = z
+  .string()
+  .regex(/^(?=.*(?:cert|ssl|tls))[a-z0-9-]{4,100}$/i, 'must be a header name with cert, ssl or tls in it, such as X-SSL-Client-Cert')
+  .transform((name) => name.toLowerCase());
+
 /** Origins of web pages in a comma list, each as browsers write it. */
 export const origins = list.transform((items, context) => {
   for (const item of items) {

@@ -5,6 +5,7 @@ import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { checkClientAssertion } from './client-assertions.js';
+import type { ClientCertificates } from './client-certificates/index.js';
 import { ASSERTION_ALGORITHMS, capabilities, extraClientMetadata } from './clients/index.js';
 import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
@@ -77,6 +78,7 @@ export type ConfigurationDeps = {
   refreshUses: RefreshUses;
   /** 32 bytes, the same in every process: a nonce that one gave is good at all */
   dpopNonceSecret: Buffer;
+  certificates: Pick<ClientCertificates, 'feature' | 'authMethods'>;
   requests: Pick<RequestContexts, 'restingOn'>;
   pairwiseSubject: PairwiseSubject;
   /** for every address that a client names */
@@ -102,7 +104,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     sectorIdentifierUriValidate: (client) => client.client_source === undefined,
     // OpenID Connect Core, 3.1.2.1: always named, always compared.
     allowOmittingSingleRegisteredRedirectUri: false,
-    clientAuthMethods: [...capabilities.authMethods],
+    clientAuthMethods: [...capabilities.authMethods, ...deps.certificates.authMethods],
     assertJwtClientAuthClaimsAndHeader: checkClientAssertion,
     clientDefaults: { id_token_signed_response_alg: signingAlg, authorization_signed_response_alg: signingAlg },
     enabledJWA: {
@@ -151,6 +153,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       // A proof counts only with a nonce of ours, so none can be made ahead of its time, and clocks need not agree (RFC 9449, sections 8 and 11.2).
       dPoP: { enabled: true, nonceSecret: deps.dpopNonceSecret, requireNonce: () => true },
       jwtResponseModes: { enabled: true },
+      mTLS: deps.certificates.feature,
       userinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },

@@ -11,6 +11,7 @@ import {
   type InteractionStates,
   type RefreshUses,
 } from './adapter/index.js';
+import { type ClientCertificates, createClientCertificates } from './client-certificates/index.js';
 import type { Clients } from './clients/index.js';
 import { createPairwiseSubject, type PairwiseSubject } from './pairwise-subjects.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
@@ -25,10 +26,18 @@ export type ProviderStore = {
   /** what DPoP nonces are made with, in every process the same */
   dpopNonceSecret: Buffer;
   pairwiseSubject: PairwiseSubject;
+  certificates: ClientCertificates;
 };
 
 export type ProviderStoreDeps = {
-  config: Pick<Config, 'interactionTtlSeconds' | 'refreshReuseWindowSeconds' | 'notifyTokenReuse'>;
+  config: Pick<
+    Config,
+    | 'interactionTtlSeconds'
+    | 'refreshReuseWindowSeconds'
+    | 'notifyTokenReuse'
+    | 'clientCertificateHeader'
+    | 'clientCertificateVerifiedHeader'
+  >;
   db: Database;
   secrets: Pick<SecretStore, 'sealer' | 'hmacPepper' | 'dpopNonceSecret' | 'pairwiseSalt'>;
   clients: Pick<Clients, 'findProviderMetadata'>;
@@ -42,7 +51,11 @@ export type ProviderStoreDeps = {
 /** Puts the adapter together with what it reports to. */
 export function createProviderStore({ config, db, secrets, clients, audit, metrics, log, notify }: ProviderStoreDeps): ProviderStore {
   const requests = createRequestContexts();
-  const refreshUses = createRefreshUses();
+  const certificates = createClientCertificates({
+    header: config.clientCertificateHeader,
+    verifiedHeader: config.clientCertificateVerifiedHeader,
+  });
+  const refreshUses = createRefreshUses({ certificateThumbprint: certificates.thumbprint });
   const adapter = createAdapterFactory({
     db,
     secrets,
@@ -72,5 +85,6 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
     interactionStates: createInteractionStates({ db }),
     dpopNonceSecret: secrets.dpopNonceSecret,
     pairwiseSubject: createPairwiseSubject(secrets.pairwiseSalt),
+    certificates,
   };
 }

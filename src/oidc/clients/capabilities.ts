@@ -48,6 +48,7 @@ export const notYet: ReadonlySet<string> = new Set([
   'tls_client_auth_san_uri',
   'tls_client_auth_subject_dn',
   'tls_client_certificate_bound_access_tokens',
+  'token_endpoint_auth_signing_alg',
   'userinfo_encrypted_response_alg',
   'userinfo_encrypted_response_enc',
   'userinfo_signed_response_alg',

@@ -23,6 +23,8 @@ function findKeyFault(jwk: Record<string, unknown>): string | null {
     const value = jwk[member];
     if (value !== undefined && (typeof value !== 'string' || value === '' || value.length > 200)) return `has a ${member} that is no text`;
   }
+  if (jwk.x5c !== undefined && !(Array.isArray(jwk.x5c) && jwk.x5c.every((each) => typeof each === 'string' && each !== '')))
+    return 'has an x5c that is no list of certificates';
   if (typeof jwk.crv === 'string' && !CURVES.has(jwk.crv)) return `is of a curve that is not used here: use ${[...CURVES].join(', ')}`;
   try {
     const { asymmetricKeyDetails } = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });

@@ -1,6 +1,7 @@
 import { faultsOf, findHostileMembers, formatPath } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
+import { findCertificateFaults, type MutualTls } from './certificates.js';
 import { findKeyFaults } from './keys.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
@@ -26,6 +27,8 @@ export type MetadataContext = {
   minSecretLength?: number | undefined;
   /** All scopes an application can be allowed; undefined: not known here. */
   knownScopes?: ReadonlySet<string> | undefined;
+  /** undefined: not known here */
+  mutualTls?: MutualTls | undefined;
   isResource?: ((identifier: string) => boolean) | undefined;
   /** One of the server's own, which people sign in to by grants that no other client has. */
   builtIn?: boolean | undefined;
@@ -57,6 +60,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
     ...refused,
     ...findProfileFaults(metadata),
     ...findRuleFaults(metadata, context),
+    ...findCertificateFaults(metadata, context.mutualTls),
     ...findKeyFaults(metadata),
     ...findSectorFaults(metadata),
     ...findSecretFaults(metadata, clientSecret, context),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { scopeNamePattern } from '../resources/index.js';
 import { ASSERTION_ALGORITHMS, capabilities, PROFILE_NAMES } from './capabilities.js';
+import { CERTIFICATE_METHODS, certificateMembers } from './certificates.js';
 import { clientJwks } from './keys.js';
 import { findRedirectUriFault, findWebUriFault } from './redirect-uris.js';
 
@@ -79,7 +80,7 @@ export const clientMetadataSchema = z.object({
     .string()
     .superRefine((value, context) => {
       if (value === 'client_secret_jwt') context.addIssue('client_secret_jwt is off: it needs the secret in clear on both sides');
-      else if (!(capabilities.authMethods as readonly string[]).includes(value)) {
+      else if (!(capabilities.authMethods as readonly string[]).includes(value) && !CERTIFICATE_METHODS.has(value)) {
         context.addIssue(`is not a method this server offers: use ${capabilities.authMethods.join(', ')}`);
       }
     })
@@ -118,6 +119,7 @@ export const clientMetadataSchema = z.object({
   subject_type: choiceOf(['public', 'pairwise'], 'a kind of subject this server offers').optional(),
   sector_identifier_uri: secured.optional(),
   require_auth_time: z.boolean().optional(),
+  ...certificateMembers,
   require_pushed_authorization_requests: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
   default_max_age: z.int().min(0).max(MAX_REFRESH_TTL_SECONDS).optional(),

@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/log/index.js';
 import type { Resources } from '../resources/index.js';
 import { OPENID_SCOPES } from '../resources/index.js';
 import { SECRET_METHODS } from './capabilities.js';
+import type { MutualTls } from './certificates.js';
 import { applyDeclared, type DeclaredReport } from './declared.js';
 import { clientNotFound, hasNoSecret, idTaken, invalidMetadata } from './errors.js';
 import { type CheckedMetadata, checkMetadata, type MetadataContext } from './metadata.js';
@@ -23,6 +24,8 @@ export type ClientSettings = {
   signingAlgs: readonly string[];
   /** How long the predecessor of a rotated secret stays good. */
   secretGraceSeconds: number;
+  /** What can be done with client certificates. */
+  mutualTls: MutualTls | undefined;
   /** Shortest secret that may be given; those made here have 43 characters. */
   minSecretLength: number;
   /** How many clients are kept in memory. */
@@ -101,6 +104,7 @@ export function createClients(deps: ClientsDeps): Clients {
   const fetchSector: FetchSector = deps.fetchSector ?? (() => Promise.reject(new Error('sectors are not fetched here')));
   const settings: ClientSettings = {
     signingAlgs: ['RS256'],
+    mutualTls: undefined,
     secretGraceSeconds: 86_400,
     minSecretLength: 1,
     cacheSize: 1000,
@@ -115,6 +119,7 @@ export function createClients(deps: ClientsDeps): Clients {
   });
   const context: MetadataContext = {
     signingAlgs: settings.signingAlgs,
+    mutualTls: settings.mutualTls,
     minSecretLength: settings.minSecretLength,
     ...(resources
       ? {

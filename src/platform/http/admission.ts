@@ -12,15 +12,18 @@ const PROBES = new Set(['/livez', '/readyz', '/health']);
  * Only requests whose origin is the issuer's get in: otherwise a forged Host would appear in discovery, in links and in mails (RFC 9700, 4.10).
  * What a proxy says is believed from trusted addresses only; whatever was not believed is taken off the request, so nothing behind this
  * point has to ask again who may be trusted.
+ * @param options.proxyHeaders further headers, in lower case, that only a trusted proxy may send
  * @param options.redirect in development another origin is redirected to the right one, since people type 127.0.0.1
  */
 export function createAdmission({
   issuerUrl,
   trustProxy,
+  proxyHeaders = [],
   redirect,
 }: {
   issuerUrl: string;
   trustProxy: TrustProxy;
+  proxyHeaders?: readonly string[];
   redirect: boolean;
 }): Admission {
   const issuer = new URL(issuerUrl);
@@ -34,6 +37,7 @@ export function createAdmission({
     request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
     request.headers['x-forwarded-host'] = issuer.host;
     delete request.headers.forwarded;
+    if (!trusted) for (const name of proxyHeaders) delete request.headers[name];
     const path = request.url ?? '/';
     // RFC 9112, 3.2: which of two hosts is meant, a proxy and we might read differently.
     if (countHosts(request.rawHeaders) > 1) return refuse(response, 400, 'The request names more than one host.');
