@@ -104,20 +104,25 @@ describe.each(databases)('another e-mail address on %s', (provider) => {
 
   it('that somebody has is answered, kept and shown as any other; only its owner is told', async () => {
     const [person, owner] = [await createPerson(), await createPerson()];
+    const { oneTimeToken, limitCounter, auditEvent } = test.db.client;
+    const rows = async () => [await oneTimeToken.count(), await limitCounter.count(), await auditEvent.count()];
     const written = async (newEmail: string) => {
-      const before = await test.db.client.oneTimeToken.count();
+      const before = await rows();
       await request(person.id, newEmail);
-      return (await test.db.client.oneTimeToken.count()) - before;
+      return (await rows()).map((count, index) => count - (before[index] ?? 0));
     };
-    expect([await written('free@example.com'), await written(owner.email)]).toEqual([1, 1]);
+    await request(person.id, 'first@example.com');
+    const free = await written('free@example.com');
+    expect(await written(owner.email)).toEqual(free);
+    expect(free).toEqual([1, 1, 1]);
     expect(await test.identity.emailChange.findPending(person.id)).toMatchObject({ newEmail: owner.email });
-    expect(test.takeMails(person.email)).toHaveLength(2);
+    expect(test.takeMails(person.email)).toHaveLength(3);
     expect(test.takeMails(owner.email)).toMatchObject([{ template: 'email-change-taken' }]);
-    const rows = await test.db.client.oneTimeToken.findMany({
+    const kept = await test.db.client.oneTimeToken.findMany({
       where: { kind: 'email_change', accountId: person.id },
       orderBy: { createdAt: 'asc' },
     });
-    expect(rows.map(({ consumedAt }) => consumedAt !== null)).toEqual([true, false]);
+    expect(kept.filter(({ consumedAt }) => consumedAt === null)).toHaveLength(1);
   });
 
   it('that somebody took meanwhile is told to who followed its link', async () => {
