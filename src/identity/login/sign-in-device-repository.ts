@@ -12,7 +12,13 @@ export function createSignInDeviceRepository(db: Database) {
       return (await client.signInDevice.findFirst({ where: { accountId }, select: { accountId: true } })) !== null;
     },
 
-    /** Answers whether the device is known and has not expired. */
+    /** When the device was last seen, if it has not expired. */
+    async findLastSeen({ accountId, deviceHash }: DeviceKey, at: Date): Promise<Date | null> {
+      const row = await client.signInDevice.findUnique({ where: { accountId_deviceHash: { accountId, deviceHash } } });
+      return row && row.expiresAt > at ? row.lastSeenAt : null;
+    },
+
+    /** Answers whether the device is still there. */
     async prolong(device: DeviceKey, at: Date, expiresAt: Date): Promise<boolean> {
       const { count } = await client.signInDevice.updateMany({
         where: { ...device, expiresAt: { gt: at } },

@@ -16,11 +16,13 @@ export type DeviceNovelty = 'known' | 'new' | 'first';
  * anybody can imitate. So it spares a mail and nothing else; for the lockout only the cookie counts.
  */
 export type SignInDevices = {
-  /** Remembers the device for 90 days from now. Of any number of calls at once, one is told that it is new. */
+  /** Remembers the device for 90 days from its last sign-in, to the day. Of any number of calls at once, one is told that it is new. */
   remember(owner: DeviceOwner & { createdAt: Date }, origin: SignInOrigin): Promise<DeviceNovelty>;
 };
 
 const KEPT_SECONDS = 90 * 24 * 3600;
+/** Most sign-ins come from a device that was seen today, and cost one look. */
+const PROLONG_SECONDS = 24 * 3600;
 export const MAX_DEVICES = 20;
 
 export function createSignInDevices({ db, hmacPepper }: { db: Database; hmacPepper: Buffer }): SignInDevices {
@@ -40,7 +42,9 @@ export function createSignInDevices({ db, hmacPepper }: { db: Database; hmacPepp
       const device = { accountId: owner.id, deviceHash: hashOf(owner, origin) };
       const at = nowDate();
       const expiresAt = addSeconds(at, KEPT_SECONDS);
-      if (await rows.prolong(device, at, expiresAt)) return 'known';
+      const lastSeenAt = await rows.findLastSeen(device, at);
+      if (lastSeenAt !== null && (lastSeenAt > addSeconds(at, -PROLONG_SECONDS) || (await rows.prolong(device, at, expiresAt))))
+        return 'known';
       const first = await isFirst(owner);
       if (!(await rows.add(device, at, expiresAt))) return 'known';
       await rows.keepNewest(owner.id, MAX_DEVICES);
