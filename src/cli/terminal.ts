@@ -12,11 +12,17 @@ export type Terminal = {
   askHidden(question: string): Promise<string>;
   /** Asks for a line. */
   ask(question: string): Promise<string>;
+  /** Standard input itself, for what is read as it comes. */
+  input: Readable;
+  /** Shows how far something is, in one line that the next call replaces and '' takes away. Nothing where standard error is no terminal. */
+  progress(text: string): void;
+  /** Hears of the first SIGINT (Ctrl+C) or SIGTERM instead of ending by it; a second one ends as ever. Answers how to stop hearing. */
+  onInterrupt(listener: () => void): () => void;
   /** All of standard input. @throws CliError when it is larger than `maxBytes` */
   readAll(maxBytes: number): Promise<string>;
 };
 
-type Streams = { stdin: Readable & { isTTY?: boolean }; stdout: Writable; stderr: Writable };
+type Streams = { stdin: Readable & { isTTY?: boolean }; stdout: Writable; stderr: Writable & { isTTY?: boolean } };
 
 export function createTerminal({ stdin, stdout, stderr }: Streams = process): Terminal {
   async function prompt(question: string, { hidden }: { hidden: boolean }): Promise<string> {
@@ -43,6 +49,23 @@ export function createTerminal({ stdin, stdout, stderr }: Streams = process): Te
     isInteractive: Boolean(stdin.isTTY),
     askHidden: (question) => prompt(question, { hidden: true }),
     ask: (question) => prompt(question, { hidden: false }),
+    input: stdin,
+    progress(text) {
+      // Carriage return, the line, and whatever the line before had beyond it erased.
+      if (stderr.isTTY) stderr.write(`\r${text}\u001b[K`);
+    },
+    onInterrupt(listener) {
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      const stop = () => {
+        for (const signal of signals) process.off(signal, heard);
+      };
+      const heard = () => {
+        stop();
+        listener();
+      };
+      for (const signal of signals) process.on(signal, heard);
+      return stop;
+    },
     async readAll(maxBytes) {
       const chunks: Buffer[] = [];
       let bytes = 0;

@@ -5,6 +5,7 @@ import { dataOfAccount, getAccount } from './accounts.js';
 import type { Cli } from './context.js';
 import { CliError } from './failure.js';
 import { members, plain, table } from './output.js';
+import { addImportCommand } from './user-import/index.js';
 import { collect, pageSize } from './values.js';
 
 type Json = { json?: boolean };
@@ -30,6 +31,7 @@ export function addUserCommands(program: Command, cli: Cli): void {
   addStatus(user, cli);
   addPassword(user, cli);
   addDeletion(user, cli);
+  addImportCommand(user, cli);
 }
 
 function addCreate(user: Command, cli: Cli): void {

@@ -26,6 +26,7 @@ import { createRegistrationParts, type Registration } from './registration/index
 import { createRoles, type Roles } from './roles/index.js';
 import type { SessionEnder } from './session-ender.js';
 import { createSignInTickets, type SignInTickets } from './sign-in-tickets/index.js';
+import { createUserImport, type UserImport } from './user-import/index.js';
 
 export type { AccountAdministration, AccountUpdate, Actor, AdministeredAccount } from './account-administration/index.js';
 export type { AccountCreation } from './account-creation/index.js';
@@ -51,6 +52,7 @@ export type { Registration } from './registration/index.js';
 export { builtInRoles, type Permission, permissions, type Roles } from './roles/index.js';
 export type { SessionEnder } from './session-ender.js';
 export type { SignInTickets, TicketHolder } from './sign-in-tickets/index.js';
+export { IMPORT_MEMBERS, type ImportLine, type ImportSummary, type RejectedLine } from './user-import/index.js';
 
 export type IdentitySettings = {
   /** argon2id */
@@ -129,6 +131,7 @@ export type Identity = {
     accountId: string,
     by?: { actorId?: string | undefined; ip?: string | undefined; via?: string | undefined },
   ): Promise<{ apiKeys: number }>;
+  userImport: UserImport;
 };
 
 const LOCK_WINDOW_SECONDS = 15 * 60;
@@ -254,5 +257,6 @@ export function createIdentity(deps: IdentityDeps): Identity {
     apiKeys,
     emailChange: createEmailChange({ ...shared, settings: { ttlSeconds: settings.verificationTtlSeconds } }),
     endEverything,
+    userImport: createUserImport({ db, audit, roles, passwords }),
   };
 }

@@ -18,6 +18,8 @@ type Run = (args: readonly string[], options?: RunOptions) => Promise<Outcome>;
 export type CommandLine = {
   /** An installation's folder, without anything that others could share. */
   folder: string;
+  /** The settings of its commands, for a test that has to run the built one by itself. */
+  environment: Record<string, string>;
   /** Runs a command in this process: its words, streams and exit code, at a tenth of the cost of a process. */
   run: Run;
   /** Runs the built command as a process of its own; see `ensureBuilt`. */
@@ -50,6 +52,7 @@ function commandLine(environment: Record<string, string>, folder: string, close:
   const spawn: Run = (args, { input = '', env } = {}) => runNode([built, ...args], { env: { ...environment, ...env }, cwd: folder, input });
   return {
     folder,
+    environment,
     run,
     spawn,
     async json(args, options) {

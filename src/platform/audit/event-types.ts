@@ -3,6 +3,7 @@ export const auditEventTypes = [
   'login.succeeded',
   'login.failed',
   'login.refused',
+  'accounts.imported',
   'account.registered',
   'account.created',
   'account.verified',

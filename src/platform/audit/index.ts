@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { nowDate } from '../clock.js';
-import type { Database } from '../db/index.js';
+import type { Database, Transaction } from '../db/index.js';
 import type { AuditEventType } from './event-types.js';
-import { createAuditRepository } from './repository.js';
+import { type AuditRow, createAuditRepository } from './repository.js';
 
 export { type AuditEventType, auditEventTypes } from './event-types.js';
 
@@ -28,6 +28,8 @@ export type AuditEvent = {
 export type Audit = {
   /** Appends an event. Never fails the caller: what cannot be written goes to the log instead. */
   record(event: AuditEvent): Promise<void>;
+  /** Appends events with what they tell of, in its transaction: both or neither. @throws what the database throws */
+  recordAll(events: readonly AuditEvent[], tx: Transaction): Promise<void>;
 };
 
 export type AuditDeps = {
@@ -43,21 +45,25 @@ const MAX_DETAIL_CHARS = 300;
 
 export function createAudit({ db, log, onEvent, requestId }: AuditDeps): Audit {
   const events = createAuditRepository(db);
+  const toRow = ({ detail, ...columns }: AuditEvent): AuditRow => ({
+    id: randomUUID(),
+    occurredAt: nowDate(),
+    requestId: requestId?.(),
+    ...columns,
+    ...(detail ? { detail: JSON.stringify(shorten(detail)) } : {}),
+  });
   return {
     async record(event) {
       onEvent?.(event);
       try {
-        const { detail, ...columns } = event;
-        await events.insert({
-          id: randomUUID(),
-          occurredAt: nowDate(),
-          requestId: requestId?.(),
-          ...columns,
-          ...(detail ? { detail: JSON.stringify(shorten(detail)) } : {}),
-        });
+        await events.insert(toRow(event));
       } catch (error) {
         log.error({ err: error, auditEvent: { ...event, detail: undefined } }, 'an audit event could not be written');
       }
+    },
+    async recordAll(all, tx) {
+      await events.insertAll(all.map(toRow), tx);
+      for (const event of all) onEvent?.(event);
     },
   };
 }

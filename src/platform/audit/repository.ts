@@ -1,20 +1,29 @@
-import type { Database } from '../db/index.js';
+import type { Database, Transaction } from '../db/index.js';
+
+export type AuditRow = {
+  id: string;
+  occurredAt: Date;
+  type: string;
+  outcome: string;
+  actorId?: string | undefined;
+  subjectId?: string | undefined;
+  clientId?: string | undefined;
+  ip?: string | undefined;
+  requestId?: string | undefined;
+  detail?: string | undefined;
+};
 
 export function createAuditRepository(db: Database) {
   return {
-    async insert(row: {
-      id: string;
-      occurredAt: Date;
-      type: string;
-      outcome: string;
-      actorId?: string | undefined;
-      subjectId?: string | undefined;
-      clientId?: string | undefined;
-      ip?: string | undefined;
-      requestId?: string | undefined;
-      detail?: string | undefined;
-    }): Promise<void> {
+    async insert(row: AuditRow): Promise<void> {
       await db.client.auditEvent.create({ data: row, select: { id: true } });
+    },
+    async insertAll(rows: readonly AuditRow[], tx: Transaction): Promise<void> {
+      await tx.$executeRaw`
+        INSERT INTO audit_events (id, occurred_at, type, outcome, actor_id, subject_id, client_id, ip, request_id, detail)
+        SELECT value ->> 'id', ${db.jsonTime('occurredAt')}, value ->> 'type', value ->> 'outcome', value ->> 'actorId', value ->> 'subjectId', value ->> 'clientId', value ->> 'ip',
+          value ->> 'requestId', value ->> 'detail'
+        FROM ${db.jsonRows(rows)}`;
     },
   };
 }

@@ -1,9 +1,9 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { nowDate } from '../clock.js';
 import { randomId } from '../crypto/index.js';
 import { PrismaClient as PostgresqlClient } from './generated/postgresql/client.js';
 import { Prisma, PrismaClient as SqliteClient } from './generated/sqlite/client.js';
+import { SqliteAdapter } from './sqlite-adapter.js';
 import { createVitals, type OutageListener } from './vitals.js';
 import { watchStatements } from './watch.js';
 
@@ -45,6 +45,13 @@ export type Database = {
    * few rows are found by the index however many others there are.
    */
   oneOf(subquery: Sql): Sql;
+  /**
+   * Rows of a JSON array as a table of one column: `value ->> 'member'` is a member's text. However many rows, it is one parameter and a short
+   * statement; a statement with thousands of parameters takes a megabyte outside of the heap until it is collected.
+   */
+  jsonRows(rows: readonly object[]): Sql;
+  /** A member of `jsonRows` that is a Date, as columns keep times. */
+  jsonTime(member: string): Sql;
   /** @throws when the database does not answer */
   ping(): Promise<void>;
   /** Whether rows can be written, as far as is known: after a write failed for want of space or permission, tries one itself. */
@@ -86,7 +93,7 @@ export async function openDatabase({
   const watcher = onStatement ? { ...vitals, took: onStatement } : vitals;
   const client =
     provider === 'sqlite'
-      ? new SqliteClient({ adapter: watchStatements(new PrismaLibSql({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher) })
+      ? new SqliteClient({ adapter: watchStatements(new SqliteAdapter({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher) })
       : // The two generated clients differ in filters only that this code cannot express, since it is typed against the SQLite one.
         (new PostgresqlClient({
           adapter: watchStatements(
@@ -106,6 +113,15 @@ export async function openDatabase({
       provider === 'postgresql' ? Prisma.raw(`FOR SHARE OF ${held} FOR UPDATE OF ${changed}`) : Prisma.empty,
     skipLocked: provider === 'postgresql' ? Prisma.sql`FOR UPDATE SKIP LOCKED` : Prisma.empty,
     oneOf: (subquery) => (provider === 'postgresql' ? Prisma.sql`= ANY (ARRAY(${subquery}))` : Prisma.sql`IN (${subquery})`),
+    jsonRows(rows) {
+      const json = JSON.stringify(rows);
+      return provider === 'postgresql' ? Prisma.sql`jsonb_array_elements(CAST(${json} AS jsonb))` : Prisma.sql`json_each(${json})`;
+    },
+    jsonTime: (member) =>
+      provider === 'postgresql'
+        ? Prisma.sql`CAST(value ->> ${Prisma.raw(`'${member}'`)} AS timestamp(3))`
+        : // As Prisma writes times, so that they are in order with its own.
+          Prisma.sql`replace(value ->> ${Prisma.raw(`'${member}'`)}, 'Z', '+00:00')`,
     async ping() {
       await client.$queryRaw`SELECT 1`;
     },
