@@ -1,5 +1,5 @@
 import { createAccountStatistics } from '../../src/identity/account-statistics/index.js';
-import { type Identity, permissions } from '../../src/identity/index.js';
+import { type Identity, type ImportLine, permissions } from '../../src/identity/index.js';
 import { createPurge } from '../../src/oidc/adapter/index.js';
 import { createApplication, PERSON, REDIRECT_URI } from './application.js';
 import { Browserless } from './browserless.js';
@@ -111,6 +111,7 @@ export async function useEverything(server: TestServer): Promise<void> {
   await identity.administration.setRoles(actor, account.id, ['user']);
   await createPurge({ db: services.db }).run();
   await services.changes.poll();
+  await identity.userImport.run(importedLines());
   await identity.accounts.disable(account.id);
   await services.clients.delete(client.id);
   await identity.accounts.delete(account.id);
@@ -129,4 +130,10 @@ async function listEveryWay({ list }: Identity['accounts']): Promise<void> {
       await list({ sort, order, role: 'manager' });
     }
   }
+}
+
+/** Of an import: one that is new, and one that is there already by address, username and id. */
+async function* importedLines(): AsyncGenerator<ImportLine> {
+  yield { line: 1, row: { id: 'imported', email: 'imported@example.com', username: 'imported' } };
+  yield { line: 2, row: { email: PERSON } };
 }
