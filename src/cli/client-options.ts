@@ -55,6 +55,12 @@ const MEMBERS: readonly Member[] = [
     help: 'the one algorithm of its assertions: RS256, PS256, ES256, Ed25519 or EdDSA (default: any of them)',
     kind: 'text',
   },
+  {
+    member: 'request_object_signing_alg',
+    flags: '--request-object-signing-alg <alg>',
+    help: 'the one algorithm of its request objects (default: any of them)',
+    kind: 'text',
+  },
   { member: 'jwks_uri', flags: '--jwks-uri <url>', help: 'where its public keys are', kind: 'text' },
   { member: 'jwks', flags: '--jwks <json>', help: 'its public keys as JSON: {"keys": [...]}', kind: 'json' },
   ...(['subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email'] as const).map((name) => ({
@@ -132,6 +138,12 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
     name: 'require-auth-time',
     on: 'auth_time is always in its ID tokens',
     off: 'auth_time only where it is asked for',
+  },
+  {
+    member: 'require_signed_request_object',
+    name: 'require-signed-request-object',
+    on: 'its authorization requests must be signed (JAR, RFC 9101)',
+    off: 'authorization requests may be unsigned',
   },
   {
     member: 'require_pushed_authorization_requests',

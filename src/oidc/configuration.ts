@@ -17,6 +17,7 @@ import { keepOfflineAccess } from './offline-access.js';
 import type { PairwiseSubject } from './pairwise-subjects.js';
 import { rotateRefreshToken } from './refresh-rotation.js';
 import type { RequestContexts } from './request-context.js';
+import { checkRequestObject } from './request-objects.js';
 import { type ResourceServerInfo, resourceServerFor } from './resource-access.js';
 import { tokenPolicy } from './token-policy.js';
 import { tellingUnavailable } from './unavailable.js';
@@ -113,6 +114,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       introspectionSigningAlgValues: [...config.signingAlgs],
       authorizationSigningAlgValues: [...config.signingAlgs],
       dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
+      requestObjectSigningAlgValues: [...ASSERTION_ALGORITHMS],
       clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
     },
     // A form posted to /authorize or /logout is answered by a redirect to its GET, so that SameSite=Lax cookies come along.
@@ -153,6 +155,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       // A proof counts only with a nonce of ours, so none can be made ahead of its time, and clocks need not agree (RFC 9449, sections 8 and 11.2).
       dPoP: { enabled: true, nonceSecret: deps.dpopNonceSecret, requireNonce: () => true },
       jwtResponseModes: { enabled: true },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: checkRequestObject },
       mTLS: deps.certificates.feature,
       userinfo: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },

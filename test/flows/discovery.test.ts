@@ -44,6 +44,8 @@ describe('discovery', () => {
       'issuer',
       'jwks_uri',
       'pushed_authorization_request_endpoint',
+      'request_object_signing_alg_values_supported',
+      'request_parameter_supported',
       'request_uri_parameter_supported',
       'response_modes_supported',
       'response_types_supported',

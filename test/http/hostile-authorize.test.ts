@@ -140,7 +140,7 @@ describe('a request of a known application that asks wrongly is told so at its r
     ['an unknown resource', { resource: 'https://unknown.example.com' }, 'invalid_target'],
     ['a resource that is no URI', { resource: 'not a uri' }, 'invalid_target'],
     ['a resource with a fragment', { resource: 'https://api.example.com/#x' }, 'invalid_target'],
-    ['a request object', { request: 'e30.e30.' }, 'request_not_supported'],
+    ['a request object that nobody signed', { request: 'e30.e30.' }, 'invalid_request_object'],
     ['a request object elsewhere', { request_uri: 'https://evil.example.com/x' }, 'request_uri_not_supported'],
     ['registration', { registration: '{}' }, 'registration_not_supported'],
     ['an unknown ID token hint', { id_token_hint: 'e30.e30.' }, 'invalid_request'],

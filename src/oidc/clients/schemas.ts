@@ -48,6 +48,13 @@ const signature = z.string().superRefine((value, context) => {
   else if (value === 'none') context.addIssue('must not be none: what this server says is always signed');
 });
 
+/** How something of the client's is signed. */
+const assertionAlgorithm = z.string().superRefine((value, context) => {
+  if (value.startsWith('HS')) context.addIssue('symmetric signing is off: it needs the secret in clear on both sides');
+  else if (!(ASSERTION_ALGORITHMS as readonly string[]).includes(value))
+    context.addIssue(`is not an algorithm that is accepted here: use ${ASSERTION_ALGORITHMS.join(', ')}`);
+});
+
 /** Client metadata as it is given: RFC 7591 names, and ours. Redirect URIs depend on the kind of application and are checked after the profile is applied. */
 export const clientMetadataSchema = z.object({
   client_id: z
@@ -85,15 +92,9 @@ export const clientMetadataSchema = z.object({
       }
     })
     .optional(),
-  token_endpoint_auth_signing_alg: z
-    .string()
-    .superRefine((value, context) => {
-      if (value.startsWith('HS')) context.addIssue('symmetric signing is off: it needs the secret in clear on both sides');
-      else if (!(ASSERTION_ALGORITHMS as readonly string[]).includes(value)) {
-        context.addIssue(`is not an algorithm for assertions here: use ${ASSERTION_ALGORITHMS.join(', ')}`);
-      }
-    })
-    .optional(),
+  token_endpoint_auth_signing_alg: assertionAlgorithm.optional(),
+  request_object_signing_alg: assertionAlgorithm.optional(),
+  require_signed_request_object: z.boolean().optional(),
   jwks: clientJwks.optional(),
   jwks_uri: loaded.optional(),
   grant_types: listOf(
