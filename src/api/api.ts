@@ -10,6 +10,7 @@ import { type AuthDeps, createAuthEndpoints } from './auth/index.js';
 import { createDocsRoutes } from './docs/index.js';
 import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
 import { createHealthEndpoint } from './health-endpoint.js';
+import { createUserEndpoints, type UsersDeps } from './users/index.js';
 
 /** Everything below these is the API's. */
 const PREFIXES = ['/auth', '/v2', '/api'];
@@ -20,7 +21,8 @@ Bodies are JSON (\`application/json\`, at most 64 KiB); members that are not kno
 Calls that need somebody take \`Authorization: Bearer\` with an access token, some also \`X-API-Key\`; never both.`;
 
 export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> &
-  Omit<AuthDeps, 'identity'> & {
+  Omit<AuthDeps, 'identity'> &
+  Omit<UsersDeps, 'identity'> & {
     identity: Identity;
     health: Health;
     issuerUrl: string;
@@ -38,7 +40,7 @@ export type Api = {
 /** The JSON API for an installation's own applications. */
 export function createApi(deps: ApiDeps): Api {
   const { identity } = deps;
-  const endpoints: Endpoint[] = [...createAuthEndpoints(deps), createHealthEndpoint(deps)];
+  const endpoints: Endpoint[] = [...createAuthEndpoints(deps), ...createUserEndpoints(deps), createHealthEndpoint(deps)];
   return {
     edge: createApiEdge({
       ...deps,

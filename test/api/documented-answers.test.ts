@@ -7,6 +7,7 @@ import { authScenarios, type Scenarios, type World } from '../support/auth-scena
 import { callApi } from '../support/json-api.js';
 import { type AnswerChecks, createAnswerChecks, documentedAnswers, findDocumentFaults, type OpenApi } from '../support/openapi-document.js';
 import { startTestServer } from '../support/server.js';
+import { userScenarios } from '../support/user-scenarios.js';
 
 let world: World;
 let document: OpenApi;
@@ -23,6 +24,7 @@ afterAll(() => Promise.all([world?.server.close(), world?.closed.close()]));
 const scenarios: Scenarios = {
   ...authScenarios('/auth', () => world),
   ...authScenarios('/v2/auth', () => world),
+  ...userScenarios(() => world),
   'GET /v2/health 200': () => callApi(world.server, 'GET', '/v2/health'),
   'GET /v2/health 503': () => {
     world.closed.app.health.stopServing();

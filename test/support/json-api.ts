@@ -27,7 +27,7 @@ export async function callApi(
 }
 
 /** A verified person who has signed in at `/auth/login`. */
-export async function createApiPerson(server: TestServer, person: { email?: string; username?: string } = {}) {
+export async function createApiPerson(server: TestServer, person: { email?: string; username?: string; roles?: readonly string[] } = {}) {
   const made = await createPerson(server, person);
   return { ...made, ...(await signInByApi(server, made.email)) };
 }

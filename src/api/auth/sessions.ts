@@ -1,22 +1,9 @@
 import { z } from 'zod';
 import { AppError } from '../../platform/errors.js';
 import { empty, endpoint, json, problem, type RequestFacts, type TokenCaller } from '../endpoint/index.js';
+import { sessionSchema, toSession } from '../session-shape.js';
 import type { AuthDeps } from './deps.js';
 import { SUCCESS, successSchema } from './shapes.js';
-
-const sessionSchema = z
-  .object({
-    id: z.string(),
-    kind: z.enum(['browser', 'api']).meta({ description: '`browser`: on our pages; `api`: an application with its own sign-in form.' }),
-    ip: z.string().nullable(),
-    user_agent: z.string().nullable(),
-    signed_in_at: z.iso.datetime(),
-    last_seen_at: z.iso.datetime(),
-    expires_at: z.iso.datetime(),
-    client_ids: z.array(z.string()),
-    current: z.boolean().meta({ description: 'Whether it is the one that asks.' }),
-  })
-  .meta({ id: 'Session' });
 
 const logoutSchema = z
   .object({
@@ -74,17 +61,7 @@ export function createSessionEndpoints({ sessions, audit }: AuthDeps) {
       return {
         status: 200,
         body: {
-          sessions: found.map(({ uid, kind, ip, userAgent, signedInAt, lastSeenAt, expiresAt, clientIds }) => ({
-            id: uid,
-            kind,
-            ip,
-            user_agent: userAgent,
-            signed_in_at: signedInAt.toISOString(),
-            last_seen_at: lastSeenAt.toISOString(),
-            expires_at: expiresAt.toISOString(),
-            client_ids: clientIds,
-            current: uid === caller.sessionId,
-          })),
+          sessions: found.map((session) => toSession(session, caller.sessionId)),
         },
       };
     },

@@ -24,7 +24,8 @@ const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 export const authRequired = () => new AppError('auth.required', 401, 'This call needs an access token.');
 export const invalidToken = () => new AppError('auth.invalid_token', 401, 'The access token is not valid, or not any more.');
 const invalidKey = () => new AppError('auth.invalid_api_key', 401, 'The API key is not valid, or not any more.');
-const keyNotAllowed = () => new AppError('auth.api_key_not_allowed', 403, 'An API key is not accepted here: use an access token.');
+/** An API key was sent where only a sign-in will do. */
+export const keyNotAllowed = () => new AppError('auth.api_key_not_allowed', 403, 'An API key is not accepted here: use an access token.');
 
 /** The caller may not do this. */
 export const insufficientPermission = (permission: Permission) =>

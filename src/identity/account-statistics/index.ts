@@ -5,10 +5,11 @@
  * database never holds the event loop for long and PostgreSQL no snapshot. Over 1,000,000 accounts see DECISIONS. An answer is kept for a
  * minute in each process, and whoever asks while one is being made waits for that one.
  */
+import { setImmediate as letOthersGoOn } from 'node:timers/promises';
 import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import type { Database } from '../../platform/db/index.js';
 import type { Lockout } from '../../platform/limits/index.js';
-import { createStatisticsRepository } from './repository.js';
+import { type AccountPosition, createStatisticsRepository, type RolePosition } from './repository.js';
 
 export type AccountStatistics = {
   total: number;
@@ -65,14 +66,17 @@ async function count({ db, lockout, listRoles, countSessions, maxLockSeconds }: 
   const since = { lastDay: ago(1), lastWeek: ago(7), lastMonth: ago(30) };
 
   const sum = { total: 0, active: 0, unverified: 0, lastDay: 0, lastWeek: 0, lastMonth: 0 };
-  await inWindows(rows.accountAhead, async (after) => {
-    const window = await rows.countAccounts({ after, rows: WINDOW }, since);
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += window[name];
+  await inWindows(async (after: AccountPosition | undefined) => {
+    const { counts, last } = await rows.countAccounts({ after, rows: WINDOW }, since);
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counts[name];
+    return counts.total < WINDOW ? undefined : last;
   });
 
   const byRole = new Map((await listRoles()).map(({ name }) => [name, 0]));
-  await inWindows(rows.roleAhead, async (after) => {
-    for (const { role, count } of await rows.countRoles({ after, rows: WINDOW })) byRole.set(role, (byRole.get(role) ?? 0) + count);
+  await inWindows(async (after: RolePosition | undefined) => {
+    const { counts, last } = await rows.countRoles({ after, rows: WINDOW });
+    for (const { role, count } of counts) byRole.set(role, (byRole.get(role) ?? 0) + count);
+    return last;
   });
 
   const candidates = await rows.listLocked(addSeconds(countedAt, -maxLockSeconds), MAX_LOCKED);
@@ -84,15 +88,11 @@ async function count({ db, lockout, listRoles, countSessions, maxLockSeconds }: 
   };
 }
 
-/** Calls `work` with the position that each window begins after. */
-async function inWindows<Position>(
-  ahead: (after: Position | undefined, rows: number) => Promise<Position | undefined>,
-  work: (after: Position | undefined) => Promise<void>,
-): Promise<void> {
+/** Counts window after window, each told where the one before ended, until there is no end. The embedded database answers on this very thread. */
+async function inWindows<Position>(countWindow: (after: Position | undefined) => Promise<Position | undefined>): Promise<void> {
   let after: Position | undefined;
   do {
-    const end = await ahead(after, WINDOW);
-    await work(after);
-    after = end;
+    after = await countWindow(after);
+    await letOthersGoOn();
   } while (after !== undefined);
 }

@@ -1,3 +1,4 @@
+import { setImmediate as letOthersGoOn } from 'node:timers/promises';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
 import { type AccountQuery, type AccountSelection, createCursors, type Position, readFilter } from './list-query.js';
@@ -41,6 +42,8 @@ export function createListing({ db, sealer }: { db: Database; sealer: Sealer }) 
       found.push(...(await rows.window(selection, { after: from, rows: WINDOW, limit: limit - found.length })));
       if (until === undefined || found.length >= limit) return { found };
       from = until;
+      // The embedded database answers on this very thread.
+      await letOthersGoOn();
     }
     return { found, examined: from };
   }
