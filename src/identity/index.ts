@@ -67,6 +67,9 @@ export type IdentitySettings = {
   passwordMinScore: number;
   /** base URL of a range query for leaked passwords; default: none is asked */
   breachedPasswordsUrl?: string | undefined;
+  /** private addresses it may be at; on this machine over plain http in development only */
+  outboundAllow?: readonly string[] | undefined;
+  env?: 'development' | 'production' | undefined;
   /** a failed sign-in is not answered sooner */
   loginFailureFloorMs: number;
   /** failures within 15 minutes that lock an account for unknown devices, 2 or more */
@@ -134,6 +137,10 @@ export type Identity = {
   userImport: UserImport;
 };
 
+/** Where new passwords are looked up among leaked ones, if anywhere. */
+const createRangeLookup = ({ breachedPasswordsUrl: url, outboundAllow: allow = [], env }: IdentitySettings, log: IdentityDeps['log']) =>
+  url === undefined ? undefined : createBreachedPasswords({ url, allow, development: env === 'development', log });
+
 const LOCK_WINDOW_SECONDS = 15 * 60;
 const LOCK_SECONDS = 15 * 60;
 const MAX_LOCK_SECONDS = 60 * 60;
@@ -164,7 +171,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     minScore: settings.passwordMinScore,
     brandName: settings.brandName,
     schemes: deps.passwordSchemes,
-    breached: settings.breachedPasswordsUrl ? createBreachedPasswords({ url: settings.breachedPasswordsUrl, log }) : undefined,
+    breached: createRangeLookup(settings, log),
     log,
   });
   const roles = createRoles({ db, audit });

@@ -32,6 +32,8 @@ describe('looking a new password up among leaked ones', () => {
   const create = (timeoutMs?: number, base = url) =>
     createBreachedPasswords({
       url: base,
+      allow: ['127.0.0.1'],
+      development: true,
       log: { warn: (fields, message) => warnings.push({ fields, message }) },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
@@ -70,6 +72,15 @@ describe('looking a new password up among leaked ones', () => {
     expect(told).not.toContain(LEAKED);
     expect(told.toUpperCase()).not.toContain(digest(LEAKED).slice(0, 5));
     expect(asked).toHaveLength(1);
+  });
+
+  it('asks a private address only where the operator has allowed it, and nothing over plain http outside of development', async () => {
+    answer = range([`${digest(LEAKED).slice(5)}:17`]);
+    const log = { warn: () => undefined };
+    for (const base of [url, url.replace('http:', 'https:'), 'https://10.0.0.1/range/', 'https://169.254.169.254/range/']) {
+      expect(await createBreachedPasswords({ url: base, allow: [], development: false, log, timeoutMs: 500 }).count(LEAKED)).toBe(0);
+    }
+    expect(asked).toEqual([]);
   });
 
   it('lets it through when nobody listens, warning once in five minutes', async () => {
