@@ -11,6 +11,7 @@ import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc
 import { createInteractions } from './oidc/interactions.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
 import { createProviderFetch } from './oidc/provider-fetch.js';
+import { createTokenExchange } from './oidc/token-exchange/index.js';
 import { createAccountPages } from './pages/account/index.js';
 import { createBrowserCookies } from './pages/browser-cookies.js';
 import { createContinueTo } from './pages/continue-to.js';
@@ -80,6 +81,12 @@ export function createApp(services: Services): App {
     wrongCodesPerMinute: config.limitWrongDeviceCodesPerMinute,
     paths: { entry: routes.code_verification, token: routes.token },
   });
+  const tokenExchange = createTokenExchange({
+    findResource: services.findResourceServer,
+    findAccount: services.findActiveAccount,
+    jwtAccessTokens: services.jwtAccessTokens,
+    audit: services.audit,
+  });
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
@@ -101,6 +108,7 @@ export function createApp(services: Services): App {
         requests: services.requests,
         fetch,
         deviceFlow: deviceFlow.feature,
+        tokenExchange,
       }),
     extensions: createProviderExtensions({
       audit: services.audit,
@@ -113,6 +121,7 @@ export function createApp(services: Services): App {
       firstPartyGrant,
       logoutNotices: services.logoutNotices,
       deviceFlow,
+      tokenExchange,
     }),
   });
   services.logoutNotices.deliverWith({ holder, outbound: services.outbound });

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
 import { collectWords, jsonText, wholeNumber } from './values.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { collectWords, wholeNumber } from './values.js';
 
 /** How a flag becomes a member of client metadata. */
 type Member = { member: string; flags: string; help: string; kind: 'text' | 'list' | 'number' | 'json' };
@@ -28,7 +30,9 @@ const MEMBERS: readonly Member[] = [
   {
     member: 'grant_types',
     flags: '--grant-type, --grant-types <grant>',
-    help: 'authorization_code, refresh_token, client_credentials; repeatable',
+    help:
+      'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, ' +
+      'urn:ietf:params:oauth:grant-type:token-exchange; repeatable',
     kind: 'list',
   },
   {
@@ -83,6 +87,12 @@ const MEMBERS: readonly Member[] = [
     flags: '--default-resource <identifier>',
     help: 'resource server its access tokens are for when it names none',
     kind: 'text',
+  },
+  {
+    member: 'token_exchange',
+    flags: '--token-exchange <json>',
+    help: 'what it may exchange (RFC 8693): {"audiences": [...], "subject_audiences": [...], "impersonation": true, "delegation": true}',
+    kind: 'json',
   },
   {
     member: 'access_token_ttl_seconds',
@@ -167,6 +177,16 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
 
 const number = wholeNumber({ min: 0, max: 9_999_999_999, what: 'a whole number' });
 
+function parseJson(value: string): unknown {
+  // Takes the member away, as for every other.
+  if (value === '') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new InvalidArgumentError('It must be JSON.');
+  }
+}
+
 /** Adds the flags of client metadata to a command. */
 export function addMetadataOptions(command: Command): Command {
   for (const { flags, help, kind } of MEMBERS) {
@@ -174,6 +194,7 @@ export function addMetadataOptions(command: Command): Command {
     if (kind === 'number') option.argParser(number);
     if (kind === 'list') option.argParser(collectWords);
     if (kind === 'json') option.argParser(jsonText);
+    if (kind === 'json') option.argParser(parseJson);
     command.addOption(option);
   }
   for (const { name, on, off } of SWITCHES) command.option(`--${name}`, on).option(`--no-${name}`, off);

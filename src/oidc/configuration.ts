@@ -19,6 +19,7 @@ import { rotateRefreshToken } from './refresh-rotation.js';
 import type { RequestContexts } from './request-context.js';
 import { checkRequestObject } from './request-objects.js';
 import { type ResourceServerInfo, resourceServerFor } from './resource-access.js';
+import type { TokenExchange } from './token-exchange/index.js';
 import { tokenPolicy } from './token-policy.js';
 import { tellingUnavailable } from './unavailable.js';
 
@@ -85,6 +86,7 @@ export type ConfigurationDeps = {
   /** for every address that a client names */
   fetch: NonNullable<Configuration['fetch']>;
   deviceFlow: DeviceFlow['feature'];
+  tokenExchange: Pick<TokenExchange, 'claimsOf'>;
 };
 
 /** Assembles oidc-provider's options: the one place where they are set. */

@@ -12,6 +12,7 @@ import type { LogoutNotices } from './logout-notices/index.js';
 import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
+import type { TokenExchange } from './token-exchange/index.js';
 import { countTokens, type TokenMetrics } from './token-metrics.js';
 import { tokenPolicy } from './token-policy.js';
 import { answerUnavailable } from './unavailable.js';
@@ -26,6 +27,7 @@ export type ExtensionDeps = {
   firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
   logoutNotices: Pick<LogoutNotices, 'extension'>;
   deviceFlow: Pick<DeviceFlow, 'extensions'>;
+  tokenExchange: Pick<TokenExchange, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
 };
@@ -43,6 +45,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,
     ...deps.deviceFlow.extensions,
+    deps.tokenExchange.extension,
     acceptPreviousSecrets(deps),
     reportEvents(deps),
   ];

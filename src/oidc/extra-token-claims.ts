@@ -2,21 +2,23 @@ import type { AccessToken, ClientCredentials, KoaContextWithOIDC } from 'oidc-pr
 import type { Account } from '../identity/index.js';
 import type { PermissionsOf } from './claims.js';
 import type { ResourceServerInfo } from './resource-access.js';
+import type { TokenExchange } from './token-exchange/index.js';
 
 type Deps = {
   findAccount(accountId: string): Promise<Account | null>;
   findResource(identifier: string): ResourceServerInfo | undefined;
   permissionsOf: PermissionsOf;
+  tokenExchange: Pick<TokenExchange, 'claimsOf'>;
 };
 
 /**
  * What our access tokens say beyond RFC 9068. The grant's name lets introspection and our own APIs ask whether it is still alive; roles and
  * permissions are there where the resource server asked for them, as they are at this moment.
  */
-export function createExtraTokenClaims({ findAccount, findResource, permissionsOf }: Deps) {
+export function createExtraTokenClaims({ findAccount, findResource, permissionsOf, tokenExchange }: Deps) {
   return async (_ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials): Promise<Record<string, unknown> | undefined> => {
     if (!('grantId' in token) || !token.grantId) return undefined;
-    const grant = { grant_id: token.grantId };
+    const grant = { grant_id: token.grantId, ...tokenExchange.claimsOf(token) };
     const asked = token.aud === undefined ? [] : (findResource(String(token.aud))?.accessTokenClaims ?? []);
     if (asked.length === 0) return grant;
     return {

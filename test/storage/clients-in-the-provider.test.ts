@@ -77,6 +77,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       firstPartyGrant: { extension() {} },
       logoutNotices: { extension() {} },
       deviceFlow: { extensions: [] },
+      tokenExchange: { extension() {} },
       metrics: createMetrics(),
       refreshUses: createRefreshUses(),
     });

@@ -212,3 +212,50 @@ describe('client metadata', () => {
     ).toEqual([]);
   });
 });
+
+describe('token exchange', () => {
+  const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+  const service = {
+    client_id: 'service',
+    client_secret: 'a-secret',
+    profile: 'service',
+    grant_types: ['client_credentials', TOKEN_EXCHANGE],
+  };
+
+  it('is for a client of which it is said what it may exchange', () => {
+    expect(faultsOf({ ...service, token_exchange: { audiences: ['https://api.example'], delegation: true } })).toEqual([]);
+    expect(pathsOf(service)).toEqual(['token_exchange']);
+    expect(pathsOf({ ...service, token_exchange: true })).toEqual(['token_exchange']);
+    expect(pathsOf({ ...service, token_exchange: { audiences: ['x'], everything: true } })).toEqual(['token_exchange']);
+    expect(pathsOf({ ...service, grant_types: ['client_credentials'], token_exchange: { audiences: ['x'] } })).toEqual(['grant_types']);
+  });
+
+  it('is not for a client without a secret', () => {
+    const native = { client_id: 'app', profile: 'native', redirect_uris: ['com.example.app:/callback'] };
+    const exchanging = {
+      ...native,
+      grant_types: ['authorization_code', TOKEN_EXCHANGE],
+      token_exchange: { audiences: ['https://api.example'] },
+    };
+    expect(pathsOf(exchanging)).toEqual(['grant_types']);
+  });
+});
+
+describe('the device grant', () => {
+  const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+  it('needs no address to return to, and may refresh', () => {
+    const television = {
+      client_id: 'tv',
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: [DEVICE_CODE, 'refresh_token'],
+    };
+    expect(faultsOf(television)).toEqual([]);
+  });
+
+  it.each(['service', 'fapi2'])('is not for the profile %s', (profile) => {
+    const client = { ...web, profile, grant_types: [DEVICE_CODE], redirect_uris: [] };
+    expect(pathsOf(client)).toContain('grant_types');
+  });
+});

@@ -1,5 +1,7 @@
 /** RFC 8628. */
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+/** RFC 8693. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /**
  * What this server can do for a client. A member that would be stored and then not kept is worse than one that is refused, so what is not listed
@@ -8,6 +10,8 @@ export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 export const capabilities = {
   grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE],
   authMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+  authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE, TOKEN_EXCHANGE],
 } as const;
 
 /** What a client may sign its assertions with; the last two are names of one algorithm (RFC 9864). Symmetric algorithms are off: they need the secret in clear on both sides. */

@@ -3,6 +3,7 @@ import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
 import { findCertificateFaults, type MutualTls } from './certificates.js';
 import { findKeyFaults } from './keys.js';
+import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
 import { findSectorFaults } from './sectors.js';
@@ -136,6 +137,10 @@ function findRuleFaults(metadata: ClientMetadata, { builtIn = false }: MetadataC
   if (isPublic && grants.includes('client_credentials')) add('grant_types', 'client_credentials is for clients with a secret');
   if (isPublic && !metadata.require_pkce)
     add('require_pkce', 'cannot be false for a client without a secret: PKCE is all that protects its code');
+  const exchanges = grants.includes(TOKEN_EXCHANGE);
+  if (exchanges && !metadata.token_exchange) add('token_exchange', 'must say what may be exchanged, with this grant');
+  if (exchanges && isPublic) add('grant_types', `${TOKEN_EXCHANGE} is for clients with a secret`);
+  if (!exchanges && metadata.token_exchange) add('grant_types', `must include ${TOKEN_EXCHANGE} with token_exchange`);
   const rule = { applicationType, anyScheme: metadata.profile === 'mcp' };
   faults.push(...findRedirectFaults('redirect_uris', metadata.redirect_uris, rule));
   faults.push(...findRedirectFaults('post_logout_redirect_uris', metadata.post_logout_redirect_uris, rule));
@@ -165,6 +170,15 @@ function findContextFaults(metadata: ClientMetadata, context: MetadataContext): 
   }
   if (resource && context.isResource && !context.isResource(resource)) {
     faults.push({ path: 'default_resource', message: 'is not a resource server known here; declare it in RESOURCES_FILE' });
+  }
+  for (const member of ['audiences', 'subject_audiences'] as const) {
+    for (const [index, identifier] of (metadata.token_exchange?.[member] ?? []).entries()) {
+      if (context.isResource && !context.isResource(identifier))
+        faults.push({
+          path: `token_exchange.${member}[${index}]`,
+          message: 'is not a resource server known here; declare it in RESOURCES_FILE',
+        });
+    }
   }
   return faults;
 }

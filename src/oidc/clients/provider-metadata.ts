@@ -19,6 +19,7 @@ const OWN_MEMBERS = [
   'first_party',
   'require_pkce',
   'default_resource',
+  'token_exchange',
   'access_token_ttl_seconds',
   'refresh_token_ttl_seconds',
   'id_token_ttl_seconds',

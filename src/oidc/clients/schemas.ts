@@ -55,6 +55,18 @@ const assertionAlgorithm = z.string().superRefine((value, context) => {
     context.addIssue(`is not an algorithm that is accepted here: use ${ASSERTION_ALGORITHMS.join(', ')}`);
 });
 
+const identifiers = listOf(z.string().max(512), MAX_URIS);
+const tokenExchangePolicy = z.strictObject({
+  /** for which the client may have tokens */
+  audiences: identifiers,
+  /** whose tokens it may come with, besides its own: those that it serves */
+  subject_audiences: identifiers.default([]),
+  /** without an actor: whoever gets the token sees the person alone */
+  impersonation: z.boolean().default(false),
+  /** with an actor, who is named in the token */
+  delegation: z.boolean().default(false),
+});
+
 /** Client metadata as it is given: RFC 7591 names, and ours. Redirect URIs depend on the kind of application and are checked after the profile is applied. */
 export const clientMetadataSchema = z.object({
   client_id: z
@@ -131,10 +143,14 @@ export const clientMetadataSchema = z.object({
   first_party: z.boolean().optional(),
   require_pkce: z.boolean().optional(),
   default_resource: z.string().max(512).optional(),
+  token_exchange: tokenExchangePolicy.optional(),
   access_token_ttl_seconds: seconds(MAX_TOKEN_TTL_SECONDS).optional(),
   refresh_token_ttl_seconds: seconds(MAX_REFRESH_TTL_SECONDS).optional(),
   id_token_ttl_seconds: seconds(MAX_TOKEN_TTL_SECONDS).optional(),
 });
+
+/** What a client may exchange (RFC 8693). Resource servers are named by their identifiers. */
+export type TokenExchangePolicy = z.output<typeof tokenExchangePolicy>;
 
 export type GivenMetadata = z.output<typeof clientMetadataSchema>;
 

@@ -5,7 +5,7 @@ import type { JwtAccessToken, JwtAccessTokens } from './service.js';
 type Deps = { tokens: JwtAccessTokens; policy: TokenPolicy };
 
 const ENDPOINTS = ['introspection', 'revocation'] as const;
-const PRIVATE_CLAIMS = new Set(['grant_id']);
+const PRIVATE_CLAIMS = new Set(['grant_id', 'grant_client_id']);
 
 /**
  * Answers introspection and revocation of JWT access tokens. The library parses such a request, authenticates the client and sees that there

@@ -9,6 +9,8 @@ export type JwtAccessToken = {
   clientId: string;
   /** null for a client's own token (client_credentials) */
   grantId: string | null;
+  /** whose grant that is, where another client got the token for one of that client's (RFC 8693) */
+  grantClientId: string | null;
   issuedAtSeconds: number;
   expiresAtSeconds: number;
   claims: JWTPayload;
@@ -27,7 +29,7 @@ export type JwtAccessTokens = {
    */
   find(token: string): Promise<LivingJwtAccessToken | null>;
   /**
-   * Ends a token that `find` gave: its grant with everything of it, or a client's own token alone.
+   * Ends a token that `find` gave: its grant with everything of it, or alone a client's own token and one that rests on another client's grant.
    * @returns the grant that was ended
    */
   revoke(token: JwtAccessToken): Promise<{ grantId: string | null }>;
@@ -77,6 +79,9 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
   }
 
   async function isOwnStanding({ jti, clientId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
+  async function isStanding({ jti, clientId, grantId, grantClientId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
+    if (grantId !== null && !(await repository.isGrantAlive(grantId, grantClientId ?? clientId))) return false;
+    if (grantId !== null && grantClientId === null) return true;
     const standing = await repository.findStanding(clientId, jti);
     if (!standing || standing.revoked) return false;
     // `iat` has no fractions. A client of the same id that was made later is another one; one that was told to begin anew loses that second.
@@ -90,19 +95,23 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
       const verified = await verify(token);
       return verified && findStanding(verified);
     },
-    async revoke({ jti, clientId, grantId, expiresAtSeconds }) {
-      if (grantId !== null) await grants.revoke(grantId);
-      else await repository.deny({ jti, clientId, expiresAt: new Date(expiresAtSeconds * 1000) });
-      return { grantId };
+    async revoke({ jti, clientId, grantId, grantClientId, expiresAtSeconds }) {
+      if (grantId !== null && grantClientId === null) {
+        await grants.revoke(grantId);
+        return { grantId };
+      }
+      await repository.deny({ jti, clientId, expiresAt: new Date(expiresAtSeconds * 1000) });
+      return { grantId: null };
     },
   };
 }
 
 /** A client's own token has the client for its subject, and no grant. One that has neither belongs to nobody. */
 function read(claims: JWTPayload): JwtAccessToken | null {
-  const { jti, client_id: clientId, grant_id: grantId, iat, exp, sub } = claims;
+  const { jti, client_id: clientId, grant_id: grantId, grant_client_id: grantClient, iat, exp, sub } = claims;
   if (!isKey(jti) || !isKey(clientId) || iat === undefined || exp === undefined) return null;
   const isOwn = grantId === undefined && sub === clientId;
   if (!isOwn && !isKey(grantId)) return null;
-  return { jti, clientId, grantId: isOwn ? null : String(grantId), issuedAtSeconds: iat, expiresAtSeconds: exp, claims };
+  const grantClientId = !isOwn && isKey(grantClient) && grantClient !== clientId ? grantClient : null;
+  return { jti, clientId, grantId: isOwn ? null : String(grantId), grantClientId, issuedAtSeconds: iat, expiresAtSeconds: exp, claims };
 }

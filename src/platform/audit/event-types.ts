@@ -32,6 +32,7 @@ export const auditEventTypes = [
   'session.all_ended',
   'authorization.granted',
   'token.refused',
+  'token.exchanged',
   'consent.granted',
   'consent.withdrawn',
   'grant.revoked',
