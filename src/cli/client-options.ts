@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
 import { collectWords, jsonText, wholeNumber } from './values.js';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { collectWords, wholeNumber } from './values.js';
 
 /** How a flag becomes a member of client metadata. */
 type Member = { member: string; flags: string; help: string; kind: 'text' | 'list' | 'number' | 'json' };
@@ -177,16 +175,6 @@ const SWITCHES: readonly { member: string; name: string; on: string; off: string
 
 const number = wholeNumber({ min: 0, max: 9_999_999_999, what: 'a whole number' });
 
-function parseJson(value: string): unknown {
-  // Takes the member away, as for every other.
-  if (value === '') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    throw new InvalidArgumentError('It must be JSON.');
-  }
-}
-
 /** Adds the flags of client metadata to a command. */
 export function addMetadataOptions(command: Command): Command {
   for (const { flags, help, kind } of MEMBERS) {
@@ -194,7 +182,6 @@ export function addMetadataOptions(command: Command): Command {
     if (kind === 'number') option.argParser(number);
     if (kind === 'list') option.argParser(collectWords);
     if (kind === 'json') option.argParser(jsonText);
-    if (kind === 'json') option.argParser(parseJson);
     command.addOption(option);
   }
   for (const { name, on, off } of SWITCHES) command.option(`--${name}`, on).option(`--no-${name}`, off);

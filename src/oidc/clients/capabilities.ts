@@ -8,9 +8,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
  * here is refused by name. A feature that is added moves its members from `notYet` into the schema.
  */
 export const capabilities = {
-  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE],
   authMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
-  authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
   grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE, TOKEN_EXCHANGE],
 } as const;
 

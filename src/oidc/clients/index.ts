@@ -3,13 +3,12 @@
  * can be put on, and how oidc-provider sees them.
  * Does not own: what a client was given (grants), authenticating clients (oidc-provider), resource servers (resources).
  */
-export { ASSERTION_ALGORITHMS, type ClientProfile, capabilities, PROFILE_NAMES } from './capabilities.js';
-export { type ClientProfile, PROFILE_NAMES, TOKEN_EXCHANGE } from './capabilities.js';
+export { ASSERTION_ALGORITHMS, type ClientProfile, capabilities, PROFILE_NAMES, TOKEN_EXCHANGE } from './capabilities.js';
 export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from './declared.js';
 export { extraClientMetadata, isOperatorMade, restrictScope } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';
 export { CLIENTS_TOPIC } from './repository.js';
-export type { FetchSector } from './sectors.js';
 export type { TokenExchangePolicy } from './schemas.js';
+export type { FetchSector } from './sectors.js';
 export { type ClientSettings, type Clients, type ClientsDeps, createClients, type GrantEnder } from './service.js';
 export { type ClientSummary, summarizeClient } from './summary.js';

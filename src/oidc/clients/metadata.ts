@@ -1,9 +1,8 @@
 import { faultsOf, findHostileMembers, formatPath } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
-import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer } from './capabilities.js';
+import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findCertificateFaults, type MutualTls } from './certificates.js';
 import { findKeyFaults } from './keys.js';
-import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
 import { findSectorFaults } from './sectors.js';

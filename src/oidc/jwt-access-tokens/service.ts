@@ -72,16 +72,15 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
   }
 
   async function findStanding(token: JwtAccessToken): Promise<LivingJwtAccessToken | null> {
-    const { clientId, grantId } = token;
+    const { clientId, grantId, grantClientId } = token;
     if (grantId === null) return (await isOwnStanding(token)) ? { ...token, accountId: null } : null;
-    const accountId = await repository.findGrantAccount(grantId, clientId);
-    return accountId === null ? null : { ...token, accountId };
+    const accountId = await repository.findGrantAccount(grantId, grantClientId ?? clientId);
+    if (accountId === null) return null;
+    // Whoever got a token for a token of somebody else's grant has to stand by itself as well.
+    return grantClientId === null || (await isOwnStanding(token)) ? { ...token, accountId } : null;
   }
 
   async function isOwnStanding({ jti, clientId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
-  async function isStanding({ jti, clientId, grantId, grantClientId, issuedAtSeconds }: JwtAccessToken): Promise<boolean> {
-    if (grantId !== null && !(await repository.isGrantAlive(grantId, grantClientId ?? clientId))) return false;
-    if (grantId !== null && grantClientId === null) return true;
     const standing = await repository.findStanding(clientId, jti);
     if (!standing || standing.revoked) return false;
     // `iat` has no fractions. A client of the same id that was made later is another one; one that was told to begin anew loses that second.
