@@ -136,6 +136,30 @@ const MEMBERS: readonly Member[] = [
     help: 'how authorization responses are signed where it asks for that (response_mode jwt)',
     kind: 'text',
   },
+  {
+    member: 'userinfo_signed_response_alg',
+    flags: '--userinfo-signed-response-alg <alg>',
+    help: 'userinfo as a JWT, signed with this',
+    kind: 'text',
+  },
+  {
+    member: 'introspection_signed_response_alg',
+    flags: '--introspection-signed-response-alg <alg>',
+    help: 'how introspection answers are signed when it asks for JWTs',
+    kind: 'text',
+  },
+  ...(['id-token', 'userinfo', 'introspection', 'authorization'] as const).flatMap((answer): Member[] => {
+    const member = `${answer.replace('-', '_')}_encrypted_response`;
+    return [
+      {
+        member: `${member}_alg`,
+        flags: `--${answer}-encrypted-response-alg <alg>`,
+        help: 'encrypted to its key: RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW',
+        kind: 'text',
+      },
+      { member: `${member}_enc`, flags: `--${answer}-encrypted-response-enc <enc>`, help: 'and its content: A256GCM ...', kind: 'text' },
+    ];
+  }),
 ];
 
 const SWITCHES: readonly { member: string; name: string; on: string; off: string }[] = [

@@ -6,7 +6,7 @@ import type { RefreshUses } from './adapter/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { checkClientAssertion } from './client-assertions.js';
 import type { ClientCertificates } from './client-certificates/index.js';
-import { ASSERTION_ALGORITHMS, capabilities, extraClientMetadata } from './clients/index.js';
+import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, extraClientMetadata } from './clients/index.js';
 import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
@@ -109,7 +109,11 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     allowOmittingSingleRegisteredRedirectUri: false,
     clientAuthMethods: [...capabilities.authMethods, ...deps.certificates.authMethods],
     assertJwtClientAuthClaimsAndHeader: checkClientAssertion,
-    clientDefaults: { id_token_signed_response_alg: signingAlg, authorization_signed_response_alg: signingAlg },
+    clientDefaults: {
+      id_token_signed_response_alg: signingAlg,
+      authorization_signed_response_alg: signingAlg,
+      introspection_signed_response_alg: signingAlg,
+    },
     enabledJWA: {
       idTokenSigningAlgValues: [...config.signingAlgs],
       userinfoSigningAlgValues: [...config.signingAlgs],
@@ -118,6 +122,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519', 'EdDSA'],
       requestObjectSigningAlgValues: [...ASSERTION_ALGORITHMS],
       clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
+      ...encryptedAnswers,
     },
     // A form posted to /authorize or /logout is answered by a redirect to its GET, so that SameSite=Lax cookies come along.
     enableHttpPostMethods: false,
@@ -159,7 +164,10 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       jwtResponseModes: { enabled: true },
       requestObjects: { enabled: true, assertJwtClaimsAndHeader: checkRequestObject },
       mTLS: deps.certificates.feature,
+      encryption: { enabled: true },
       userinfo: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      jwtIntrospection: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
       clientCredentials: { enabled: true },
@@ -180,6 +188,22 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     },
   };
 }
+
+const [algs, encs] = [[...ENCRYPTION_ALGORITHMS], [...CONTENT_ENCRYPTIONS]];
+
+/** Answers are encrypted to a client's key. Nothing is encrypted to us, so there is no key of ours for it. */
+const encryptedAnswers = {
+  idTokenEncryptionAlgValues: algs,
+  idTokenEncryptionEncValues: encs,
+  userinfoEncryptionAlgValues: algs,
+  userinfoEncryptionEncValues: encs,
+  introspectionEncryptionAlgValues: algs,
+  introspectionEncryptionEncValues: encs,
+  authorizationEncryptionAlgValues: algs,
+  authorizationEncryptionEncValues: encs,
+  requestObjectEncryptionAlgValues: [],
+  requestObjectEncryptionEncValues: [],
+};
 
 /** The library hands its logout form as HTML; our page makes its own, so only the two values in it are taken. */
 function readLogoutForm(html: string): { action: string; xsrf: string } {

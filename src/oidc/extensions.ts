@@ -5,6 +5,7 @@ import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { forgetOldClientKeys } from './client-keys.js';
 import type { DeviceFlow } from './device/index.js';
+import { leaveOutEmptyLists } from './discovery-document.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
@@ -41,6 +42,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
+    leaveOutEmptyLists,
     forgetOldClientKeys,
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { Provider } from 'oidc-provider';
 import { now } from '../platform/clock.js';
 import type { Outbound } from '../platform/outbound/index.js';
-import { type FetchSector, isOperatorMade } from './clients/index.js';
+import { type FetchSector, isOperatorMade, keepUsableKeys } from './clients/index.js';
 
 /** How long an address that gave nothing is left alone: every request of its client would ask it again. */
 const FAILURE_SECONDS = 10;
@@ -27,9 +27,8 @@ export function createProviderFetch({ outbound }: { outbound: Outbound }): typeo
     try {
       const response = await outbound.fetch(sent);
       if (response.status !== 200) throw new Error(`expected 200 OK, got ${response.status}`);
-      const text = await response.text();
-      JSON.parse(text);
-      return new Response(text, { status: 200, headers: cacheable(response.headers) });
+      const document = keepUsableKeys(await response.json());
+      return new Response(JSON.stringify(document), { status: 200, headers: cacheable(response.headers) });
     } catch (error) {
       failures.set(place, error as Error);
       throw error;

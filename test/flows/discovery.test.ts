@@ -26,6 +26,8 @@ describe('discovery', () => {
 
   it('promises exactly what is built: a new member is a decision, not an accident of the library', () => {
     expect(Object.keys(metadata).sort()).toEqual([
+      'authorization_encryption_alg_values_supported',
+      'authorization_encryption_enc_values_supported',
       'authorization_endpoint',
       'authorization_response_iss_parameter_supported',
       'authorization_signing_alg_values_supported',
@@ -39,8 +41,13 @@ describe('discovery', () => {
       'dpop_signing_alg_values_supported',
       'end_session_endpoint',
       'grant_types_supported',
+      'id_token_encryption_alg_values_supported',
+      'id_token_encryption_enc_values_supported',
       'id_token_signing_alg_values_supported',
+      'introspection_encryption_alg_values_supported',
+      'introspection_encryption_enc_values_supported',
       'introspection_endpoint',
+      'introspection_signing_alg_values_supported',
       'issuer',
       'jwks_uri',
       'pushed_authorization_request_endpoint',
@@ -55,7 +62,10 @@ describe('discovery', () => {
       'token_endpoint',
       'token_endpoint_auth_methods_supported',
       'token_endpoint_auth_signing_alg_values_supported',
+      'userinfo_encryption_alg_values_supported',
+      'userinfo_encryption_enc_values_supported',
       'userinfo_endpoint',
+      'userinfo_signing_alg_values_supported',
     ]);
   });
 

@@ -79,3 +79,41 @@ describe('the keys of a client', () => {
     expect(faultsOf(jwks(ec.privateKey.export({ format: 'jwk' }))).join()).not.toContain(d);
   });
 });
+
+describe('answers that are encrypted to a client', () => {
+  const basic = { token_endpoint_auth_method: 'client_secret_basic', client_secret: 'a-secret' };
+  const faults = (members: object) => faultsOf({ ...basic, ...members });
+
+  it.each([
+    ['RSA-OAEP-256', rsaKey],
+    ['ECDH-ES', ecKey],
+    ['ECDH-ES+A256KW', { ...ecKey, use: 'enc' }],
+    ['ECDH-ES', jwkOf(generateKeyPairSync('x25519'))],
+  ])('may use %s', (alg, key) => {
+    expect(faults({ ...jwks(key), id_token_encrypted_response_alg: alg, id_token_encrypted_response_enc: 'A256GCM' })).toEqual([]);
+    expect(faults({ jwks_uri: 'https://app.example/jwks', introspection_encrypted_response_alg: alg })).toEqual([]);
+    const userinfo = { userinfo_signed_response_alg: 'RS256', userinfo_encrypted_response_alg: alg };
+    expect(faults({ ...jwks(key), ...userinfo, authorization_encrypted_response_alg: alg })).toEqual([]);
+  });
+
+  it.each([
+    ['a symmetric algorithm', { id_token_encrypted_response_alg: 'A256KW' }, 'id_token_encrypted_response_alg: is not how'],
+    ['the secret itself', { id_token_encrypted_response_alg: 'dir' }, 'id_token_encrypted_response_alg: is not how'],
+    ['broken padding', { userinfo_encrypted_response_alg: 'RSA1_5' }, 'userinfo_encrypted_response_alg: is not how'],
+    ['another content encryption', { id_token_encrypted_response_enc: 'A64CBC' }, 'id_token_encrypted_response_enc: is not how'],
+    ['content encryption alone', { id_token_encrypted_response_enc: 'A256GCM' }, 'id_token_encrypted_response_enc: needs'],
+    ['no key', { id_token_encrypted_response_alg: 'RSA-OAEP-256' }, 'jwks: or jwks_uri is needed'],
+    ['a key for signatures', { ...jwks({ ...rsaKey, use: 'sig' }), id_token_encrypted_response_alg: 'RSA-OAEP-256' }, 'jwks: holds no key'],
+    ['a key of another kind', { ...jwks(ecKey), authorization_encrypted_response_alg: 'RSA-OAEP-256' }, 'jwks: holds no key'],
+    ['a curve that only signs', { ...jwks(edKey), introspection_encrypted_response_alg: 'ECDH-ES' }, 'jwks: holds no key'],
+    [
+      'userinfo that is not signed',
+      { ...jwks(rsaKey), userinfo_encrypted_response_alg: 'RSA-OAEP-256' },
+      'userinfo_signed_response_alg: is needed',
+    ],
+    ['a symmetric signature', { userinfo_signed_response_alg: 'HS256' }, 'userinfo_signed_response_alg: '],
+    ['no signature', { introspection_signed_response_alg: 'none' }, 'introspection_signed_response_alg: '],
+  ])('never use %s', (_title, members, fault) => {
+    expect(faults(members)).toEqual([expect.stringContaining(fault)]);
+  });
+});

@@ -15,6 +15,10 @@ export const capabilities = {
 /** What a client may sign its assertions with; the last two are names of one algorithm (RFC 9864). Symmetric algorithms are off: they need the secret in clear on both sides. */
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'Ed25519', 'EdDSA'] as const;
 
+/** How answers are encrypted to a client: to its public key, and then the content. Nothing symmetric: that needs the secret in clear on both sides. */
+export const ENCRYPTION_ALGORITHMS = ['RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW'] as const;
+export const CONTENT_ENCRYPTIONS = ['A256GCM', 'A128GCM', 'A256CBC-HS512', 'A128CBC-HS256'] as const;
+
 /** The kinds of client that can be asked for by name; what they mean stands in profiles.ts. */
 export const PROFILE_NAMES = ['default', 'spa', 'native', 'service', 'mcp', 'fapi2'] as const;
 export type ClientProfile = (typeof PROFILE_NAMES)[number];
@@ -25,8 +29,6 @@ export const SECRET_METHODS: ReadonlySet<string> = new Set(['client_secret_basic
 /** Members of the RFCs that ask for something the server does not do. `false` and absence ask for nothing. */
 export const notYet: ReadonlySet<string> = new Set([
   'authorization_details_types',
-  'authorization_encrypted_response_alg',
-  'authorization_encrypted_response_enc',
   'backchannel_authentication_request_signing_alg',
   'backchannel_client_notification_endpoint',
   'backchannel_token_delivery_mode',
@@ -34,17 +36,9 @@ export const notYet: ReadonlySet<string> = new Set([
   'default_acr_values',
   'frontchannel_logout_session_required',
   'frontchannel_logout_uri',
-  'id_token_encrypted_response_alg',
-  'id_token_encrypted_response_enc',
-  'introspection_encrypted_response_alg',
-  'introspection_encrypted_response_enc',
-  'introspection_signed_response_alg',
   'request_object_encryption_alg',
   'request_object_encryption_enc',
   'request_uris',
-  'userinfo_encrypted_response_alg',
-  'userinfo_encrypted_response_enc',
-  'userinfo_signed_response_alg',
 ]);
 
 /** Members that the server says about a client; a document that carries them back is read without them (RFC 7591, section 3.2.1). */

@@ -3,8 +3,17 @@
  * can be put on, and how oidc-provider sees them.
  * Does not own: what a client was given (grants), authenticating clients (oidc-provider), resource servers (resources).
  */
-export { ASSERTION_ALGORITHMS, type ClientProfile, capabilities, PROFILE_NAMES, TOKEN_EXCHANGE } from './capabilities.js';
+export {
+  ASSERTION_ALGORITHMS,
+  type ClientProfile,
+  CONTENT_ENCRYPTIONS,
+  capabilities,
+  ENCRYPTION_ALGORITHMS,
+  PROFILE_NAMES,
+  TOKEN_EXCHANGE,
+} from './capabilities.js';
 export { type DeclaredReport, loadDeclaredClients, parseDeclaredClients } from './declared.js';
+export { keepUsableKeys } from './keys.js';
 export { extraClientMetadata, isOperatorMade, restrictScope } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';
 export { CLIENTS_TOPIC } from './repository.js';

@@ -8,13 +8,14 @@ import type { ClientMetadata } from './metadata.js';
 const PUBLIC_MEMBERS = ['kty', 'use', 'key_ops', 'alg', 'kid', 'n', 'e', 'crv', 'x', 'y', 'x5c'];
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 const MAX_KEYS = 20;
+const MAX_PUBLISHED_KEYS = 100;
 const MIN_RSA_BITS = 2048;
 const CURVES = new Set(['P-256', 'P-384', 'P-521', 'Ed25519', 'X25519']);
 
 type PublicJwk = { kty: string; kid?: string; use?: string; alg?: string; crv?: string } & Record<string, unknown>;
 
 /** What is wrong with a key, or null. No value of it is repeated: it might be a private one. */
-function findKeyFault(jwk: Record<string, unknown>): string | null {
+function findKeyFault(jwk: { [member: string]: unknown }): string | null {
   if (jwk.kty === 'oct') return 'is symmetric: only public keys are kept';
   if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) {
     return 'is a private key: send the public part only, and make a new one, since this one has been told';
@@ -37,14 +38,31 @@ function findKeyFault(jwk: Record<string, unknown>): string | null {
 
 const publicJwk = z.record(z.string(), z.unknown()).transform((jwk, context): PublicJwk => {
   const fault = findKeyFault(jwk);
-  if (fault) {
-    context.addIssue(fault);
-    return z.NEVER;
-  }
-  return Object.fromEntries(
-    PUBLIC_MEMBERS.filter((member) => jwk[member] !== undefined).map((member) => [member, jwk[member]]),
-  ) as PublicJwk;
+  if (!fault) return tidy(jwk);
+  context.addIssue(fault);
+  return z.NEVER;
 });
+
+function tidy(jwk: Record<string, unknown>): PublicJwk {
+  const kept = Object.fromEntries(PUBLIC_MEMBERS.filter((member) => jwk[member] !== undefined).map((member) => [member, jwk[member]]));
+  const use = ONLY_USES[String(jwk.crv)];
+  return { ...kept, ...(use && jwk.use === undefined ? { use } : {}) } as PublicJwk;
+}
+
+/** What a key of these curves can do at all. It is said, because the library asks the key and not its curve. */
+const ONLY_USES: Record<string, string> = { Ed25519: 'sig', X25519: 'enc' };
+
+/**
+ * The keys of a document that a client published, without those that are not fit to be used (RFC 7517, section 5). What is not a set of keys stays
+ * as it is.
+ */
+export function keepUsableKeys(document: unknown): unknown {
+  const keys = (document as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys)) return document;
+  const isKey = (key: unknown): key is Record<string, unknown> =>
+    typeof key === 'object' && key !== null && findKeyFault(key as Record<string, unknown>) === null;
+  return { keys: keys.slice(0, MAX_PUBLISHED_KEYS).filter(isKey).map(tidy) };
+}
 
 /** A client's own keys (RFC 7591, section 2): public ones, each with another name. */
 export const clientJwks = z
@@ -93,4 +111,12 @@ export function findKeyFaults(metadata: ClientMetadata): ErrorDetail[] {
     add('jwks', `holds no key with which a signature can be checked: needed is one for ${usable.join(', ')}`);
   }
   return faults;
+}
+
+/** What keeps answers from being encrypted to a client, or null. Keys at a `jwks_uri` are looked at when they are used. */
+export function findEncryptionKeyFault(algorithm: string, { jwks, jwks_uri: jwksUri }: ClientMetadata): string | null {
+  if (!jwks) return jwksUri ? null : 'or jwks_uri is needed: the key that answers are encrypted to';
+  const isFor = ({ kty, crv, use = 'enc', alg = algorithm }: PublicJwk) =>
+    use === 'enc' && alg === algorithm && (algorithm.startsWith('RSA') ? kty === 'RSA' : kty === 'EC' || crv === 'X25519');
+  return (jwks.keys as PublicJwk[]).some(isFor) ? null : `holds no key to encrypt to with ${algorithm}`;
 }

@@ -2,6 +2,7 @@ import { faultsOf, findHostileMembers, formatPath } from '../../platform/declara
 import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findCertificateFaults, type MutualTls } from './certificates.js';
+import { findEncryptionFaults } from './encryption.js';
 import { findKeyFaults } from './keys.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
@@ -45,6 +46,13 @@ export type CheckedMetadata = {
 
 export type MetadataOutcome = { ok: true; value: CheckedMetadata } | { ok: false; faults: ErrorDetail[] };
 
+const SIGNED_ANSWERS = [
+  'id_token_signed_response_alg',
+  'authorization_signed_response_alg',
+  'userinfo_signed_response_alg',
+  'introspection_signed_response_alg',
+] as const;
+
 const MAX_METADATA_CHARS = 65_536;
 
 /** Checks client metadata wholly and expands its profile. Paths are relative to the client. Never throws on input. */
@@ -62,6 +70,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
     ...findRuleFaults(metadata, context),
     ...findCertificateFaults(metadata, context.mutualTls),
     ...findKeyFaults(metadata),
+    ...findEncryptionFaults(metadata),
     ...findSectorFaults(metadata),
     ...findSecretFaults(metadata, clientSecret, context),
     ...findContextFaults(metadata, context),
@@ -162,7 +171,7 @@ function findSecretFaults(
 function findContextFaults(metadata: ClientMetadata, context: MetadataContext): ErrorDetail[] {
   const faults: ErrorDetail[] = [];
   const { default_resource: resource } = metadata;
-  for (const path of ['id_token_signed_response_alg', 'authorization_signed_response_alg'] as const) {
+  for (const path of SIGNED_ANSWERS) {
     const alg = metadata[path];
     if (!alg || !context.signingAlgs || context.signingAlgs.includes(alg)) continue;
     faults.push({ path, message: `is not what this server signs with: use ${context.signingAlgs.join(', ')}` });

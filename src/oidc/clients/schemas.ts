@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { scopeNamePattern } from '../resources/index.js';
-import { ASSERTION_ALGORITHMS, capabilities, PROFILE_NAMES } from './capabilities.js';
+import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, PROFILE_NAMES } from './capabilities.js';
 import { CERTIFICATE_METHODS, certificateMembers } from './certificates.js';
 import { clientJwks } from './keys.js';
 import { findRedirectUriFault, findWebUriFault } from './redirect-uris.js';
@@ -40,6 +40,8 @@ const choiceOf = (allowed: readonly string[], what: string) =>
   z.string().superRefine((value, context) => {
     if (!allowed.includes(value)) context.addIssue(`is not ${what}: use ${allowed.join(', ')}`);
   });
+const encryption = choiceOf(ENCRYPTION_ALGORITHMS, 'how answers are encrypted here');
+const contentEncryption = choiceOf(CONTENT_ENCRYPTIONS, 'how content is encrypted here');
 const seconds = (max: number) => z.int().min(1, 'must be at least 1 second').max(max, `must be at most ${max} seconds`);
 
 /** How something of ours is signed for a client; whether the server has a key for it depends on its settings. */
@@ -129,6 +131,16 @@ export const clientMetadataSchema = z.object({
   }).optional(),
   id_token_signed_response_alg: signature.optional(),
   authorization_signed_response_alg: signature.optional(),
+  userinfo_signed_response_alg: signature.optional(),
+  introspection_signed_response_alg: signature.optional(),
+  id_token_encrypted_response_alg: encryption.optional(),
+  id_token_encrypted_response_enc: contentEncryption.optional(),
+  userinfo_encrypted_response_alg: encryption.optional(),
+  userinfo_encrypted_response_enc: contentEncryption.optional(),
+  introspection_encrypted_response_alg: encryption.optional(),
+  introspection_encrypted_response_enc: contentEncryption.optional(),
+  authorization_encrypted_response_alg: encryption.optional(),
+  authorization_encrypted_response_enc: contentEncryption.optional(),
   subject_type: choiceOf(['public', 'pairwise'], 'a kind of subject this server offers').optional(),
   sector_identifier_uri: secured.optional(),
   require_auth_time: z.boolean().optional(),

@@ -6,6 +6,7 @@ type Deps = { tokens: JwtAccessTokens; policy: TokenPolicy };
 
 const ENDPOINTS = ['introspection', 'revocation'] as const;
 const PRIVATE_CLAIMS = new Set(['grant_id', 'grant_client_id']);
+const JWT_INTROSPECTION = 'application/token-introspection+jwt';
 
 /**
  * Answers introspection and revocation of JWT access tokens. The library parses such a request, authenticates the client and sees that there
@@ -32,9 +33,9 @@ export function answerForJwts(deps: Deps): (provider: Provider) => void {
       if (!stoppedAtJwt.has(ctx.req)) return;
       // The library has put its context on ours while it answered.
       const answered = ctx as typeof ctx & KoaContextWithOIDC;
-      const body = endpoint === 'introspection' ? await introspect(answered, deps) : await revoke(answered, deps);
       ctx.status = 200;
-      ctx.body = body;
+      if (endpoint === 'revocation') ctx.body = await revoke(answered, deps);
+      else await answerIntrospection(answered, await introspect(answered, deps)).catch((error: unknown) => refuse(answered, error));
     });
   };
 }
@@ -50,6 +51,30 @@ async function read(ctx: KoaContextWithOIDC, { tokens }: Deps) {
 async function introspect(ctx: KoaContextWithOIDC, deps: Deps): Promise<object> {
   const { client, token } = await read(ctx, deps);
   return token && deps.policy.mayIntrospect(client, token) ? { active: true, ...membersOf(token) } : { active: false };
+}
+
+/** As JSON, or as a JWT for a client that wants one (RFC 9701, sections 4 and 5), the way the library answers about its own tokens. */
+async function answerIntrospection(ctx: KoaContextWithOIDC, members: object): Promise<void> {
+  const { client, provider } = ctx.oidc;
+  const accepts = ctx.accepts('json', JWT_INTROSPECTION);
+  if (client?.introspectionEncryptedResponseAlg && accepts !== JWT_INTROSPECTION) {
+    throw new errors.InvalidRequest(`introspection must be requested with Accept: ${JWT_INTROSPECTION} for this client`);
+  }
+  if (!client?.introspectionSignedResponseAlg || accepts !== JWT_INTROSPECTION) {
+    ctx.body = members;
+    return;
+  }
+  const token = new provider.IdToken({}, { ctx });
+  token.set('token_introspection', members);
+  ctx.body = await token.issue({ use: 'introspection' });
+  ctx.type = `${JWT_INTROSPECTION}; charset=utf-8`;
+}
+
+/** The library's own error handler is behind us here. */
+function refuse(ctx: KoaContextWithOIDC, error: unknown): void {
+  if (!(error instanceof errors.OIDCProviderError)) throw error;
+  ctx.status = error.statusCode;
+  ctx.body = { error: error.error, error_description: error.error_description };
 }
 
 function membersOf({ claims }: JwtAccessToken): object {
