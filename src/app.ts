@@ -79,7 +79,7 @@ export function createApp(services: Services): App {
     states: services.interactionStates,
     limits: services.limits,
     wrongCodesPerMinute: config.limitWrongDeviceCodesPerMinute,
-    paths: { entry: routes.code_verification, token: routes.token },
+    paths: { entry: routes.code_verification, authorization: routes.device_authorization, token: routes.token },
   });
   const tokenExchange = createTokenExchange({
     findResource: services.findResourceServer,

@@ -45,13 +45,19 @@ const exactPaths = new Set<string>([
   '/.well-known/oauth-authorization-server',
 ]);
 
+/** Not with a slash at the end: the library's router would take that for the page itself, past all that is decided by its path. */
+const deviceResumePath = new RegExp(`^${routes.code_verification}/[A-Za-z0-9_-]+$`);
+
 /** True for the paths that oidc-provider answers; all others are ours. */
 export const isProviderPath = (path: string): boolean =>
-  exactPaths.has(path) || path.startsWith(`${routes.authorization}/`) || path.startsWith(`${routes.code_verification}/`);
+  exactPaths.has(path) || path.startsWith(`${routes.authorization}/`) || deviceResumePath.test(path);
 
 /** The name under which requests to a path of oidc-provider are counted; undefined for all others. */
-export const providerRouteOf = (path: string): string | undefined =>
-  exactPaths.has(path) ? path : path.startsWith(`${routes.authorization}/`) ? `${routes.authorization}/:uid` : undefined;
+export function providerRouteOf(path: string): string | undefined {
+  if (exactPaths.has(path)) return path;
+  if (path.startsWith(`${routes.authorization}/`)) return `${routes.authorization}/:uid`;
+  return deviceResumePath.test(path) ? `${routes.code_verification}/:uid` : undefined;
+}
 
 /** Profiles whose refresh tokens outlive the browser session without asking for `offline_access`. */
 const OUTLIVES_SESSION = new Set(['native', 'mcp']);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Browserless } from '../support/browserless.js';
+import { Browserless, formsOf } from '../support/browserless.js';
 import { createDevice } from '../support/devices.js';
 import { startDeclaredServer, titleOf } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
@@ -32,6 +32,18 @@ describe('guessing device codes', () => {
     expect(titleOf(refused as (typeof answers)[number])).toContain('Too many wrong codes');
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
   });
+
+  test.each(['/device/', '//device', '/DEVICE', '/device/%2e', '/device/.', '/device;x'])(
+    'has no other address that is not counted: %s',
+    async (path) => {
+      const browser = new Browserless();
+      const page = await browser.open(`${server.url}/device`);
+      const [form] = formsOf(page);
+      const answer = await browser.post(server.url + path, { ...form?.fields, user_code: 'BCDF-GHJK' });
+      expect(answer.body).not.toContain('No device is waiting with this code');
+      expect(answer.status).toBeLessThan(500);
+    },
+  );
 
   test('is limited for a browser, whatever network it comes from', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 });

@@ -25,7 +25,7 @@ export function createGuessLimit({
   limits: Pick<RateLimiter, 'consume' | 'giveBack'>;
   pages: Pick<DevicePages, 'refused'>;
   wrongCodesPerMinute: number;
-  paths: { entry: string };
+  paths: { entry: string; authorization: string };
 }): GuessLimit {
   const wrong = new WeakSet<object>();
   const perNetwork: Limit = { points: wrongCodesPerMinute, windowSeconds: 60 };
@@ -33,7 +33,8 @@ export function createGuessLimit({
     noteWrong: (ctx) => wrong.add(ctx.req),
     extension(provider) {
       provider.use(async (ctx, next) => {
-        if (ctx.method !== 'POST' || ctx.path !== paths.entry) return next();
+        // Whatever else the router may take for the page is counted as well.
+        if (ctx.method !== 'POST' || !ctx.path.startsWith(paths.entry) || ctx.path === paths.authorization) return next();
         const session = ctx.cookies.get(provider.cookieName('session'));
         const counted: [key: string, limit: Limit][] = [[`device codes from ${networkOf(ctx.ip)}`, perNetwork]];
         if (session) counted.push([`device codes in session ${session}`, PER_SESSION]);

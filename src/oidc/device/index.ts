@@ -20,7 +20,7 @@ export function createDeviceFlow(
   deps: Omit<DeviceFlowDeps, 'onWrongCode'> & {
     limits: Pick<RateLimiter, 'consume' | 'giveBack'>;
     wrongCodesPerMinute: number;
-    paths: { entry: string; token: string };
+    paths: { entry: string; authorization: string; token: string };
   },
 ): DeviceFlow {
   const guesses = createGuessLimit(deps);
