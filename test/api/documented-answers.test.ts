@@ -40,6 +40,22 @@ test('documents exactly the answers that are produced here', () => {
   expect(Object.keys(scenarios).sort()).toEqual(documentedAnswers(document).sort());
 });
 
+test('the checks find what does not fit', () => {
+  const answer = (body: object, type = 'application/json') => ({
+    status: 200,
+    headers: new Headers({ 'content-type': type }),
+    text: JSON.stringify(body),
+  });
+  const faults = (...given: Parameters<typeof answer>) => checks.faultsOf('POST /auth/logout 200', answer(...given)).length;
+  expect(faults({ success: true })).toBe(0);
+  expect(faults({ success: false })).toBeGreaterThan(0);
+  expect(faults({ success: true, secret: 'x' })).toBeGreaterThan(0);
+  expect(faults({ success: true }, 'text/html')).toBeGreaterThan(0);
+  expect(checks.faultsOf('POST /auth/logout 401', answer({ success: true })).length).toBeGreaterThan(0);
+  expect(checks.faultsOf('POST /auth/logout 418', { ...answer({}), status: 418 })).toEqual(['POST /auth/logout 418 is not documented']);
+  expect(findDocumentFaults({ ...document, info: {}, paths: { '/a/{id}': {} } }).length).toBeGreaterThan(0);
+});
+
 test.each(Object.keys(scenarios))('%s', async (key) => {
   const answer = await scenarios[key]?.();
   expect(answer && checks.faultsOf(key, answer)).toEqual([]);

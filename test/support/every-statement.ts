@@ -88,6 +88,8 @@ export async function useEverything(server: TestServer): Promise<void> {
   await server.app.firstParty.refresh({ refreshToken: own.refreshToken });
   await server.app.firstParty.authenticate(own.accessToken);
 
+  await services.clients.firstPartyOrigins();
+
   // What operators, jobs and other processes do.
   await services.sessions.list(account.id);
   await services.sessions.end(own.sessionId, { accountId: account.id });

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Identity } from '../../identity/index.js';
-import { AppError } from '../../platform/errors.js';
-import { empty, endpoint, json, problem, type TokenCaller } from '../endpoint/index.js';
+import { empty, endpoint, invalidToken, json, problem } from '../endpoint/index.js';
 import type { AuthDeps } from './deps.js';
 
 const apiKeySchema = z
@@ -29,17 +28,7 @@ const toShape = ({ id, prefix, name, permissions, createdAt, expiresAt, lastUsed
 });
 
 /** Keys with which one's own programs act for one's account. Only who has signed in manages them: a key makes no other key. */
-export function createApiKeyEndpoints({ identity: { apiKeys }, sessions }: AuthDeps) {
-  /**
-   * The account was read after the token was found good. Looking at the sign-in once more closes the gap: it is alive now, so everything was
-   * ended before that reading or will be noticed by its generation.
-   */
-  async function requireStillSignedIn({ account, sessionId }: TokenCaller): Promise<void> {
-    const living = await sessions.list(account.id);
-    if (!living.some(({ uid }) => uid === sessionId))
-      throw new AppError('login.superseded', 401, 'You have been signed out. Sign in again.');
-  }
-
+export function createApiKeyEndpoints({ identity: { apiKeys } }: AuthDeps) {
   const create = endpoint({
     method: 'POST',
     path: '/auth/api-keys',
@@ -62,7 +51,8 @@ export function createApiKeyEndpoints({ identity: { apiKeys }, sessions }: AuthD
       422: problem('Members that do not fit, or a permission that the owner does not have (`api_keys.permission_not_held`).'),
     },
     async handle({ body, caller, request }) {
-      await requireStillSignedIn(caller);
+      // The generation below must be one under which this sign-in was alive.
+      if (!(await caller.isStillSignedIn())) throw invalidToken();
       const { id: accountId, signInGeneration: generation } = caller.account;
       const { name, permissions, expires_at: end } = body;
       const expiresAt = end ? new Date(end) : undefined;

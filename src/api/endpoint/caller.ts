@@ -44,11 +44,13 @@ export function createFindCaller(deps: CallerDeps): FindCaller {
 
   async function byToken(authorization: string): Promise<TokenCaller | undefined> {
     const token = authorization.length <= MAX_TOKEN_CHARS ? BEARER.exec(authorization)?.[1] : undefined;
-    const known = token === undefined ? null : await deps.authenticate(token);
+    if (token === undefined) return undefined;
+    const known = await deps.authenticate(token);
     const account = known && (await findActive(known.accountId));
     if (!account) return undefined;
     const permissions = new Set((await deps.permissionsOf(account.id)) as Permission[]);
-    return { account, sessionId: known.sessionId, via: 'token', permissions, expiresAt: known.expiresAt };
+    const isStillSignedIn = async () => (await deps.authenticate(token)) !== null;
+    return { account, sessionId: known.sessionId, via: 'token', permissions, expiresAt: known.expiresAt, isStillSignedIn };
   }
 
   async function byKey(key: string): Promise<Caller | undefined> {

@@ -18,7 +18,13 @@ export type Caller = {
   /** when the access token or the API key ends; null: never */
   expiresAt: Date | null;
 };
-export type TokenCaller = Caller & { via: 'token'; sessionId: string; expiresAt: Date };
+export type TokenCaller = Caller & {
+  via: 'token';
+  sessionId: string;
+  expiresAt: Date;
+  /** Looks again, after `account` was read: if its sign-in stands still, everything was ended before that reading or not at all. */
+  isStillSignedIn(): Promise<boolean>;
+};
 
 type CallerOf<Auth extends AuthMode> = Auth extends 'none'
   ? undefined

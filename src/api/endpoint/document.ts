@@ -4,12 +4,17 @@ import { sha256 } from '../../platform/crypto/index.js';
 import type { Endpoint } from './definition.js';
 import { buildOpenApi, type OpenApiInfo } from './openapi.js';
 
-/** `GET /openapi.json`, made once; readable from every origin, since it holds nothing but what the API is. */
+/** `GET /openapi.json`, made when it is first asked for, since a start waits for nothing; readable from every origin, since it holds nothing but what the API is. */
 export function createOpenApiRoutes({ endpoints, info }: { endpoints: readonly Endpoint[]; info: OpenApiInfo }): Router {
-  const body = JSON.stringify(buildOpenApi(endpoints, info));
-  const etag = `"${sha256(body).slice(0, 32)}"`;
+  let made: { body: string; etag: string } | undefined;
+  const make = () => {
+    const body = JSON.stringify(buildOpenApi(endpoints, info));
+    return { body, etag: `"${sha256(body).slice(0, 32)}"` };
+  };
   const router = new Router();
   router.get('/openapi.json', (ctx: Context) => {
+    made ??= make();
+    const { body, etag } = made;
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Cache-Control', 'public, max-age=300');
     ctx.set('ETag', etag);

@@ -20,7 +20,7 @@ export const mail = {
   'mail.verify.title': 'Confirm your email address',
   'mail.verify.why': 'Somebody, most likely you, created an account at {brand} with this address. Confirm that it is yours.',
   'mail.verify.button': 'Confirm my address',
-  'mail.verify.not_you': 'Was it not you? Then do nothing: without your confirmation nobody can sign in with this address.',
+  'mail.verify.not_you': 'Was it not you? Then do nothing: nobody but you can confirm this address.',
 
   'mail.registered.subject': 'You already have an account at {brand}',
   'mail.registered.title': 'You already have an account',
