@@ -90,7 +90,7 @@ export const clientMetadataSchema = z.object({
   logo_uri: loaded.optional(),
   policy_uri: link.optional(),
   tos_uri: link.optional(),
-  initiate_login_uri: loaded.optional(),
+  initiate_login_uri: secured.optional(),
   backchannel_logout_uri: loaded.optional(),
   backchannel_logout_session_required: z.boolean().optional(),
   contacts: listOf(z.email('must be an e-mail address'), 20).optional(),

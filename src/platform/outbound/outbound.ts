@@ -2,8 +2,9 @@ import type { Logger } from '../log/index.js';
 import { compileAllowance } from './addresses.js';
 import { OutboundError } from './errors.js';
 import { exchange } from './exchange.js';
+import { createResolve } from './names.js';
 import { createSlots } from './slots.js';
-import { chooseTarget, type Resolve, resolveName } from './target.js';
+import { chooseTarget, type Resolve } from './target.js';
 
 export type OutboundRequest = {
   url: string | URL;
@@ -64,7 +65,7 @@ const STRIPPED_HEADERS = [
   'upgrade',
 ];
 
-export function createOutbound({ allow, development, log, settings, resolve = resolveName, ca }: OutboundDeps): Outbound {
+export function createOutbound({ allow, development, log, settings, resolve = createResolve(), ca }: OutboundDeps): Outbound {
   const { timeoutMs, maxBodyBytes, ...limits } = { ...DEFAULTS, ...settings };
   const policy = { allowance: compileAllowance(allow), plainLoopback: development, resolve };
   // Of their own, so that strangers who keep their hosts slow take no place from the operator's clients.
@@ -111,9 +112,7 @@ const givenUp = (signal: AbortSignal) =>
   });
 
 function nameOf(cause: unknown, { late, aborted, timeoutMs }: { late: boolean; aborted: boolean; timeoutMs: number }): OutboundError {
-  if (late && !(cause instanceof OutboundError && cause.reason === 'busy')) {
-    return new OutboundError('timeout', `no whole answer within ${timeoutMs} ms`, cause);
-  }
+  if (late) return new OutboundError('timeout', `no whole answer within ${timeoutMs} ms`, cause);
   if (aborted) return new OutboundError('timeout', 'the caller did not wait any longer', cause);
   return cause instanceof OutboundError ? cause : new OutboundError('connection', 'failed', cause);
 }

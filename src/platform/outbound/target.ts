@@ -1,10 +1,9 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type Allowance, findAddressFault, isLoopbackAddress } from './addresses.js';
 import { OutboundError } from './errors.js';
 
-/** All addresses of a name, in the order in which they should be tried. */
-export type Resolve = (hostname: string) => Promise<readonly string[]>;
+/** All addresses of a name. @param options.trusted the operator stands behind whoever named it */
+export type Resolve = (hostname: string, options: { trusted: boolean }) => Promise<readonly string[]>;
 
 /** Where a request goes: a URL, and the addresses that were checked, of which it uses one and no other. */
 export type Target = { url: URL; addresses: readonly string[] };
@@ -20,10 +19,6 @@ const MAX_URL_CHARS = 2048;
 const MAX_ADDRESSES = 32;
 const LOWEST_ALLOWED_PORT = 1024;
 
-/** As the operating system does it, /etc/hosts included. */
-export const resolveName: Resolve = async (hostname) =>
-  (await lookup(hostname, { all: true, verbatim: true })).map(({ address }) => address);
-
 /**
  * Decides whether and where a request may go. The name is resolved here, once: a name server that answers otherwise the next time (DNS rebinding) is
  * not asked again.
@@ -38,7 +33,7 @@ export async function chooseTarget(
   const allowance = trusted ? policy.allowance : undefined;
   const hostname = nameOf(url);
   if (url.protocol === 'http:' && !(policy.plainLoopback && trusted)) throw new OutboundError('scheme', `${url.host}: only https is used`);
-  const addresses = await resolveAll(hostname, policy.resolve);
+  const addresses = await resolveAll(hostname, { trusted, resolve: policy.resolve });
   for (const found of addresses) {
     const fault = findAddressFault(found, hostname, allowance);
     if (fault) throw new OutboundError('address', `${url.host} leads to ${found}, which ${fault}`);
@@ -71,9 +66,9 @@ function parse(text: string): URL {
   return url;
 }
 
-async function resolveAll(hostname: string, resolve: Resolve): Promise<readonly string[]> {
+async function resolveAll(hostname: string, { trusted, resolve }: { trusted: boolean; resolve: Resolve }): Promise<readonly string[]> {
   if (isIP(hostname) !== 0) return [hostname];
-  const addresses = await resolve(hostname).catch((cause: unknown) => {
+  const addresses = await resolve(hostname, { trusted }).catch((cause: unknown) => {
     throw new OutboundError('name', `${hostname} cannot be resolved`, cause);
   });
   if (addresses.length === 0 || addresses.length > MAX_ADDRESSES) {
