@@ -20,6 +20,16 @@ type CreateOptions = Json & {
   passwordStdin?: boolean;
 };
 
+type ListOptions = Json & {
+  status?: 'active' | 'disabled';
+  role?: string;
+  search?: string;
+  sort?: 'created_at' | 'email';
+  descending?: boolean;
+  limit?: number;
+  cursor?: string;
+};
+
 /** Who did it, for the audit log: nobody signed in, somebody with a shell on the server's machine. */
 const VIA_CLI = { via: 'cli' } as const;
 
@@ -89,14 +99,23 @@ function unknownRole(given: readonly string[], known: readonly { name: string }[
 function addReading(user: Command, cli: Cli): void {
   user
     .command('list')
-    .description('list the accounts, the oldest first')
+    .description('list accounts, the oldest first')
     .addOption(new Option('--status <status>', 'only those').choices(['active', 'disabled']))
+    .option('--role <role>', 'only those who have it')
+    .option('--search <text>', 'only those whose e-mail address or username begins so')
+    .addOption(new Option('--sort <column>', 'by what (default: created_at)').choices(['created_at', 'email']))
+    .option('--descending', 'the other way round')
     .option('--limit <number>', 'how many, at most 200 (default: 50)', pageSize)
-    .option('--cursor <cursor>', 'go on after an earlier page')
+    .option('--cursor <cursor>', 'go on after an earlier page of the same list')
     .option('--json', 'print one JSON object: {users, next_cursor}')
-    .action(async ({ status, limit, cursor, json }: Json & { status?: 'active' | 'disabled'; limit?: number; cursor?: string }) => {
+    .action(async ({ json, search, sort, descending, ...rest }: ListOptions) => {
       await cli.withServices(async ({ identity }) => {
-        const { accounts, nextCursor } = await identity.accounts.list({ status, limit, cursor });
+        const { accounts, nextCursor } = await identity.accounts.list({
+          ...rest,
+          q: search,
+          sort: sort === 'email' ? 'email' : 'createdAt',
+          order: descending ? 'desc' : 'asc',
+        });
         const users = accounts.map(dataOfAccount);
         const rows = users.map((each) => [
           each.email,
@@ -106,11 +125,12 @@ function addReading(user: Command, cli: Cli): void {
           each.is_verified,
           each.id,
         ]);
+        const isFiltered = [rest.status, rest.role, search].some((filter) => filter !== undefined);
         const more = nextCursor ? `\nMore: --cursor ${nextCursor}\n` : '';
         const text = table(
           ['E-MAIL', 'USERNAME', 'ROLES', 'STATUS', 'VERIFIED', 'ID'],
           rows,
-          'There are no accounts. Make one: latchkey user create --help',
+          nextCursor ? 'None so far.' : isFiltered ? 'No account fits.' : 'There are no accounts. Make one: latchkey user create --help',
         );
         cli.print({ data: { users, next_cursor: nextCursor }, text: text + more }, { json });
       });

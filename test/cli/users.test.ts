@@ -61,6 +61,18 @@ describe('accounts from the command line', () => {
     const second = await latchkey.json(['user', 'list', '--limit', '2', '--cursor', first.next_cursor]);
     expect([...first.users, ...second.users].map(({ email }) => email)).toEqual(['ann@example.com', 'one@example.com', 'two@example.com']);
     expect((await latchkey.run(['user', 'list', '--cursor', 'AAAA'])).code).toBe(1);
+    const other = await latchkey.run(['user', 'list', '--sort', 'email', '--cursor', first.next_cursor]);
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('keep its filter and order') });
+  });
+
+  it('are listed by who they are, in another order', async () => {
+    const emails = async (...args: string[]) =>
+      (await latchkey.json(['user', 'list', ...args])).users.map(({ email }: { email: string }) => email);
+    expect(await emails('--sort', 'email', '--descending')).toEqual(['two@example.com', 'one@example.com', 'ann@example.com']);
+    expect(await emails('--search', 'AN')).toEqual(['ann@example.com']);
+    expect(await emails('--role', 'admin')).toEqual(['ann@example.com']);
+    expect(await emails('--search', 'nobody')).toEqual([]);
+    expect((await latchkey.run(['user', 'list', '--search', 'nobody'])).stdout).toContain('No account fits.');
   });
 
   it.each([

@@ -151,7 +151,7 @@ describe.each(databases)('statistics of accounts (%s)', (provider) => {
         await outcomeOf(test.identity.login.withPassword({ identifier: 'x9@example.com', password: 'wrong', ip: '192.0.2.7' }));
         await outcomeOf(test.identity.login.withPassword({ identifier: 'stranger@example.com', password: 'wrong', ip: '192.0.2.7' }));
       }
-      await vi.waitFor(async () => expect(await test.db.client.auditEvent.count({ where: { type: 'account.locked' } })).toBe(1));
+      await vi.waitFor(async () => expect(await test.db.client.auditEvent.count({ where: { type: 'account.locked' } })).toBe(1), 10_000);
       const { administration } = test.identity;
       const [first, same] = await Promise.all([administration.statistics(admin), administration.statistics(admin)]);
       expect(first).toEqual({

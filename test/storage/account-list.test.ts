@@ -72,21 +72,19 @@ describe.each(databases)('the list of accounts on %s', (provider) => {
     for (const status of [undefined, 'active', 'disabled'] as const)
       for (const verified of [undefined, true, false])
         for (const role of [undefined, 'admin', 'manager', 'user', 'nobody'])
-          for (const q of [undefined, 'ann', 'bob', 'c', 'żó', '100%', '张', 'ann@example.com', 'zz'])
-            for (const sort of ['createdAt', 'email'] as const) {
-              const expected = everybody
-                .filter((account) => status === undefined || account.status === status)
-                .filter((account) => verified === undefined || (account.emailVerifiedAt !== null) === verified)
-                .filter((account) => role === undefined || account.roles.includes(role))
-                .filter((account) => q === undefined || begins(account.email, q) || begins(account.username, q))
-                .map(({ email }) => email);
-              const { accounts } = await test.identity.accounts.list({ status, verified, role, q, sort });
-              expect(accounts.map(({ email }) => email).sort(), JSON.stringify({ status, verified, role, q, sort })).toEqual(
-                expected.sort(),
-              );
-              compared += 1;
-            }
-    expect(compared).toBe(810);
+          for (const q of [undefined, 'ann', 'bob', 'c', 'żó', '100%', '张', 'ann@example.com', 'zz']) {
+            const sort = compared % 2 === 0 ? 'createdAt' : 'email';
+            const expected = everybody
+              .filter((account) => status === undefined || account.status === status)
+              .filter((account) => verified === undefined || (account.emailVerifiedAt !== null) === verified)
+              .filter((account) => role === undefined || account.roles.includes(role))
+              .filter((account) => q === undefined || begins(account.email, q) || begins(account.username, q))
+              .map(({ email }) => email);
+            const { accounts } = await test.identity.accounts.list({ status, verified, role, q, sort });
+            expect(accounts.map(({ email }) => email).sort(), JSON.stringify({ status, verified, role, q, sort })).toEqual(expected.sort());
+            compared += 1;
+          }
+    expect(compared).toBe(405);
   });
 
   it('searches for the text that was typed, in any case and width, never for a pattern', async () => {

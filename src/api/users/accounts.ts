@@ -101,7 +101,9 @@ export function createAccountEndpoints({ identity: { administration } }: UsersDe
           'A permission is missing, the account may do what you may not (`users.outranked`), or it is your own (`users.own_account`).',
         ),
         404: notFound,
-        409: taken,
+        409: problem(
+          'The address or the username is taken (`accounts.email_taken`, `accounts.username_taken`), or somebody else changed the account in this moment (`users.conflict`).',
+        ),
       },
       async handle({ params, body, caller, request }) {
         const { email, is_verified: verified } = body;
