@@ -14,7 +14,7 @@ export type AccountCreation = {
    * Without a password nobody signs in to the account until its owner has chosen one by "forgot password". `roles` are all it gets, default
    * `user`. Mails nobody.
    * @throws AppError `accounts.invalid_input` 422, `accounts.email_taken` 409, `accounts.username_taken` 409, `roles.unknown` 422,
-   *   `passwords.too_short|too_long|too_common|too_weak` 422, `passwords.busy` 503
+   *   `passwords.too_short|too_long|too_common|too_weak|breached` 422, `passwords.busy` 503
    */
   create(
     account: ProfileInput & {

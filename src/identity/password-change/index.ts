@@ -22,7 +22,7 @@ export type PasswordChange = {
    * Changes one's own password. Ends every other session and refresh token, every reset link and an e-mail change that waits, and tells the
    * owner, also how many API keys go on working.
    * @throws AppError `password_change.wrong_current` 401, `password_change.unchanged` 422, `password_change.conflict` 409 (somebody else changed
-   *   it meanwhile), `passwords.too_short|too_long|too_common|too_weak` 422, `login.locked` 403 after too many wrong ones,
+   *   it meanwhile), `passwords.too_short|too_long|too_common|too_weak|breached` 422, `login.locked` 403 after too many wrong ones,
    *   `login.rate_limited` 429, `passwords.busy` 503, `accounts.not_found` 404
    */
   change(request: {

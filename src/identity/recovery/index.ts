@@ -28,7 +28,7 @@ export type Recovery = {
    * Sets the password. Confirms the address, since the link proved it; ends every session and refresh token, every API key, an e-mail
    * change that waits, every other reset link and the lock, and for an address that nobody had confirmed also what was allowed to applications;
    * tells the owner. Of any number of calls at once one succeeds, and a refused password uses nothing up.
-   * @throws AppError `token.unknown|expired|already_used` 400, `passwords.too_short|too_long|too_common|too_weak` 422, `passwords.busy` 503
+   * @throws AppError `token.unknown|expired|already_used` 400, `passwords.too_short|too_long|too_common|too_weak|breached` 422, `passwords.busy` 503
    */
   reset(request: {
     token: string;

@@ -27,7 +27,7 @@ export type Registration = Verification & {
    * Registers as the pages do: whatever the address, the answer and the work are the same, and the mail tells the rest. There is an account
    * when the link is followed. `continueTo` is kept sealed and given back then; the pages know what it means.
    * @returns a random value for a cookie of the registering browser
-   * @throws AppError `accounts.invalid_input`, `passwords.too_short|too_long|too_common|too_weak` 422, `accounts.username_taken` 409,
+   * @throws AppError `accounts.invalid_input`, `passwords.too_short|too_long|too_common|too_weak|breached` 422, `accounts.username_taken` 409,
    *   `registration.rate_limited` 429, `passwords.busy` 503
    */
   register(applicant: Applicant & { ip?: string | undefined; continueTo?: string | undefined }): Promise<{ browserToken: string }>;
