@@ -57,6 +57,7 @@ describe.each([
       'refresh over the API',
       'finished sign-in',
       'pushed request',
+      'device code',
       'verification mail',
       'sign-in ticket',
       'reset mail',

@@ -7,7 +7,7 @@ import { now } from '../../platform/clock.js';
 import type { Cli } from '../context.js';
 import { CliError } from '../failure.js';
 import { wholeNumber } from '../values.js';
-import { stormApi, stormInteractions, stormMailLinks, stormPushedRequests, stormTokens } from './paths.js';
+import { stormApi, stormDeviceCodes, stormInteractions, stormMailLinks, stormPushedRequests, stormTokens } from './paths.js';
 import { describeSummaries, type PathReport, summarize } from './report.js';
 import type { StormPlan } from './requests.js';
 import { withStage } from './stage.js';
@@ -59,7 +59,7 @@ async function storm(cli: Cli, options: Options): Promise<void> {
   const reports = await withStage(cli, async (stage) => {
     const plan: StormPlan = { ...options, issuer, stage, isOver: () => now() > endsAt };
     const reports: PathReport[] = [];
-    for (const storm of [stormTokens, stormApi, stormInteractions, stormPushedRequests, stormMailLinks])
+    for (const storm of [stormTokens, stormApi, stormInteractions, stormPushedRequests, stormDeviceCodes, stormMailLinks])
       reports.push(...(await storm(plan)));
     return reports;
   });

@@ -1,3 +1,4 @@
+import { DEVICE_CODE } from '../../oidc/clients/index.js';
 import { randomId, sha256 } from '../../platform/crypto/index.js';
 import { type Answer, Browser, formOf } from './browser.js';
 import type { PathReport, Volley } from './report.js';
@@ -157,4 +158,26 @@ export async function stormPushedRequests(plan: StormPlan): Promise<PathReport[]
     );
   });
   return [{ path: 'pushed request', guarantee: 'one winner', volleys }];
+}
+
+/** Device codes that a person has let in, asked for by as many devices: one winner. */
+export async function stormDeviceCodes(plan: StormPlan): Promise<PathReport[]> {
+  const browser = await signedIn(plan);
+  const volleys: Volley[] = [];
+  await inRounds(plan, async () => {
+    const waiting = await post(plan, '/device/auth', { scope: 'openid' });
+    if (waiting.status !== 200) throw new Error(`no device code was given: ${waiting.status}`);
+    const { device_code, user_code } = JSON.parse(waiting.body) as { device_code: string; user_code: string };
+    const confirmation = await browser.send(formOf(await browser.open(`${plan.issuer}/device`), '/device'), { user_code });
+    const done = await browser.send(formOf(confirmation, '/device'), { confirm: 'yes' });
+    if (done.status !== 200) throw new Error(`the device of the test account was not let in: ${done.status}`);
+    volleys.push(
+      await fire(
+        plan.connections,
+        () => token(plan, { grant_type: DEVICE_CODE, device_code }),
+        ({ status }, index) => (status === 200 ? String(index) : undefined),
+      ),
+    );
+  });
+  return [{ path: 'device code', guarantee: 'one winner', volleys }];
 }

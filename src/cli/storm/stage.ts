@@ -1,3 +1,4 @@
+import { DEVICE_CODE } from '../../oidc/clients/index.js';
 import { randomId } from '../../platform/crypto/index.js';
 import type { Services } from '../../services.js';
 import type { Cli } from '../context.js';
@@ -51,7 +52,12 @@ export async function withStage<T>(cli: Cli, run: (stage: Stage) => Promise<T>):
       const made: string[] = [];
       const redirectUri = `https://${MAIL_DOMAIN}/callback`;
       const { client, clientSecret } = await clients.create(
-        { client_name: NAME, redirect_uris: [redirectUri], grant_types: ['authorization_code', 'refresh_token'], first_party: true },
+        {
+          client_name: NAME,
+          redirect_uris: [redirectUri],
+          grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE],
+          first_party: true,
+        },
         { source: 'operator' },
       );
       const add = async (verified: boolean): Promise<StormPerson> => {

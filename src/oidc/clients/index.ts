@@ -8,6 +8,7 @@ export {
   type ClientProfile,
   CONTENT_ENCRYPTIONS,
   capabilities,
+  DEVICE_CODE,
   ENCRYPTION_ALGORITHMS,
   PROFILE_NAMES,
   TOKEN_EXCHANGE,
