@@ -66,12 +66,15 @@ describe('looking after accounts', () => {
       roles: ['manager', 'user'],
     });
     await signInByApi(server, 'eve@example.com');
+    await server.services.identity.apiKeys.create({ accountId: id, name: 'k', permissions: ['profile:read'] });
     expect(await codeOf(call('DELETE', `/users/${id}`))).toBe('204');
     expect(await codeOf(call('GET', `/users/${id}`))).toBe('404 accounts.not_found');
     expect(await codeOf(call('DELETE', `/users/${id}`))).toBe('404 accounts.not_found');
-    for (const table of ['grant', 'session', 'artifact'] as const) {
-      const where = { accountId: id, revokedAt: null };
-      expect(await (server.services.db.client[table] as { count(query: object): Promise<number> }).count({ where }), table).toBe(0);
+    const living = { grant: { revokedAt: null }, session: { revokedAt: null }, artifact: { revokedAt: null } };
+    const anything = { accountRole: {}, apiKey: {}, consent: {}, signInDevice: {} };
+    for (const [table, where] of Object.entries({ ...living, ...anything })) {
+      const rows = server.services.db.client[table as 'apiKey'] as unknown as { count(query: object): Promise<number> };
+      expect(await rows.count({ where: { accountId: id, ...where } }), table).toBe(0);
     }
   });
 
@@ -201,6 +204,20 @@ describe('nobody gets beyond what they may', () => {
     for (const [method, at, body] of attempts) expect(await codeOf(call(method, at, body)), at).toBe('403 users.own_account');
     // Sending back what is there is no change.
     expect((await call('PATCH', path, { email: admin.email, first_name: 'Ada' })).body).toMatchObject({ first_name: 'Ada' });
+  });
+
+  it('an API key reads and changes its owner’s own account with the permissions for that', async () => {
+    const { account } = await createPerson(server);
+    const { key } = await server.services.identity.apiKeys.create({
+      accountId: account.id,
+      name: 'own',
+      permissions: ['profile:read', 'profile:update'],
+    });
+    const own = (method: string, body?: object) =>
+      callApi(server, method, `/api/users/${account.id}`, { headers: { 'x-api-key': key }, ...(body ? { body } : {}) });
+    expect((await own('PATCH', { first_name: 'Own' })).body).toMatchObject({ first_name: 'Own' });
+    expect((await own('GET')).body).toMatchObject({ id: account.id, first_name: 'Own' });
+    expect(await codeOf(own('DELETE'))).toBe('403 auth.insufficient_permission');
   });
 
   it('an API key never sets passwords, addresses or their confirmation, whatever it may', async () => {

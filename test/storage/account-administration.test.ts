@@ -42,10 +42,10 @@ describe.each(databases)('an operator’s change to an account (%s)', (provider)
   });
 
   it('that repeats what is there changes nothing and tells nobody', async () => {
-    const { id, email, emailVerifiedAt } = await make();
+    const { id, email, emailVerifiedAt, updatedAt } = await make();
     test.mails.length = 0;
     expect(await update(id, { email: email.toUpperCase(), verified: true })).toMatchObject({ email, emailVerifiedAt });
-    expect(await update(id, {})).toMatchObject({ email, emailVerifiedAt });
+    expect(await update(id, {})).toMatchObject({ email, emailVerifiedAt, updatedAt });
     expect(test.mails).toEqual([]);
   });
 

@@ -62,6 +62,7 @@ export function createUpdate({ db, tokens, mailer, audit, links }: UpdateDeps) {
 
     const at = nowDate();
     const members = Object.keys(profile).filter((name) => profile[name as keyof typeof profile] !== undefined);
+    if (members.length === 0 && !isNewEmail && verified === wasVerified) return;
     const change = {
       ...profile,
       ...(profile.username === undefined ? {} : { usernameKey: profile.username && foldUsername(profile.username) }),
