@@ -71,7 +71,7 @@ export function createApp(services: Services): App {
     findResource: services.findResourceServer,
     requests: services.requests,
   });
-  const fetch = createProviderFetch({ outbound: services.outbound });
+  const { fetch, onBehalfOf } = createProviderFetch({ outbound: services.outbound });
   const deviceFlow = createDeviceFlow({
     pages: createDevicePages({ pages, findClient, findAccount: identity.accounts.find, findResource }),
     showError: providerPages.error,
@@ -124,7 +124,7 @@ export function createApp(services: Services): App {
       tokenExchange,
     }),
   });
-  services.logoutNotices.deliverWith({ holder, outbound: services.outbound });
+  services.logoutNotices.deliverWith({ holder, outbound: services.outbound, onBehalfOf });
   const firstParty = createFirstParty({
     issuerUrl: config.issuerUrl,
     holder,

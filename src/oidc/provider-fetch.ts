@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
-import { Provider } from 'oidc-provider';
+import { type Client, Provider } from 'oidc-provider';
 import { now } from '../platform/clock.js';
 import type { Outbound } from '../platform/outbound/index.js';
 import { type FetchSector, isOperatorMade, keepUsableKeys } from './clients/index.js';
@@ -9,16 +10,23 @@ const FAILURE_SECONDS = 10;
 /** The longest that keys are taken as current without a look; whoever says more in `Cache-Control` could not take a key back. */
 const MAX_AGE_SECONDS = 3600;
 
+export type ProviderFetch = {
+  fetch: typeof globalThis.fetch;
+  /** Work for a client outside of its own requests: what it fetches, it fetches for that client. */
+  onBehalfOf<Result>(client: Client, work: () => Promise<Result>): Promise<Result>;
+};
+
 /**
  * The provider's `fetch`. What it asks for is JSON that a client published; anything else, and any status but 200, is a failure, which is remembered
  * for a moment.
  */
-export function createProviderFetch({ outbound }: { outbound: Outbound }): typeof globalThis.fetch {
+export function createProviderFetch({ outbound }: { outbound: Outbound }): ProviderFetch {
+  const clients = new AsyncLocalStorage<Client>();
   const failures = new LRUCache<string, Error>({ max: 1000, ttl: FAILURE_SECONDS * 1000, ttlResolution: 0, perf: { now } });
 
-  return async (address, { method = 'GET', headers, body, signal } = {}) => {
+  const fetch: ProviderFetch['fetch'] = async (address, { method = 'GET', headers, body, signal } = {}) => {
     const url = new URL(address instanceof Request ? address.url : address).href;
-    const trusted = isNamedByOperator(url);
+    const trusted = isNamedByOperator(url, clients.getStore() ?? Provider.ctx?.oidc?.client);
     const sent = { url, trusted, purpose: 'provider', headers, signal: signal ?? undefined };
     if (method !== 'GET') return outbound.fetch({ ...sent, method: 'POST', body: String(body ?? '') });
     const place = `${trusted} ${url}`;
@@ -34,6 +42,7 @@ export function createProviderFetch({ outbound }: { outbound: Outbound }): typeo
       throw error;
     }
   };
+  return { fetch, onBehalfOf: (client, work) => clients.run(client, work) };
 }
 
 /** What is at a `sector_identifier_uri`, when a client is registered with it. */
@@ -45,9 +54,8 @@ export function createSectorFetch({ outbound }: { outbound: Outbound }): FetchSe
   };
 }
 
-/** The client of the request being answered, if an operator made it and it is this client that names the address. */
-function isNamedByOperator(url: string): boolean {
-  const client = Provider.ctx?.oidc?.client;
+/** Whether an operator made the client that is fetched for, and it is this client that names the address. */
+function isNamedByOperator(url: string, client: Client | undefined): boolean {
   return client?.jwksUri !== undefined && isOperatorMade(client) && new URL(client.jwksUri).href === url;
 }
 

@@ -159,6 +159,33 @@ describe('introspection as a JWT (RFC 9701)', () => {
   });
 });
 
+test('a logout token is encrypted as ID tokens are, to a key that is fetched for its client, and names the person as they do', async () => {
+  const { privateKey, jwks } = await makeEncryptionKey('ECDH-ES');
+  let heard = '';
+  const host = await listenHttp(async (request, response) => {
+    for await (const chunk of request) heard += chunk;
+    response.end(request.method === 'GET' ? JSON.stringify(jwks) : '');
+  });
+  const { party, client } = await open({
+    jwks_uri: `${host.url}/jwks`,
+    backchannel_logout_uri: `${host.url}/signed-out`,
+    id_token_encrypted_response_alg: 'ECDH-ES',
+    subject_type: 'pairwise',
+  });
+  oidc.enableDecryptingResponses(party.config, ['A128CBC-HS256'], { key: privateKey, alg: 'ECDH-ES', kid: 'enc' });
+  const { accountId: subject, email } = await obtainTokens(server, party);
+  const account = await server.services.identity.accounts.findByEmail(email);
+  // Another process: it has not fetched the keys yet.
+  server.app.provider.rebuild();
+  await server.services.sessions.endAll(account?.id ?? '');
+  await expect.poll(() => heard, { timeout: 20_000 }).toContain('logout_token=');
+  const { plaintext } = await compactDecrypt(new URLSearchParams(heard).get('logout_token') ?? '', privateKey);
+  const { payload } = await jwtVerify(new TextDecoder().decode(plaintext), keys, { issuer: server.url, audience: client.client_id });
+  expect(payload.sub).toBe(subject);
+  expect(subject).not.toBe(account?.id);
+  await host.close();
+});
+
 test('nothing is encrypted to us: a request that is, is refused, and the metadata offer none', async () => {
   const { client } = await open({});
   const { publicKey } = await generateKeyPair('RSA-OAEP-256');

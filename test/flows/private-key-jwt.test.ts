@@ -155,6 +155,12 @@ describe.each(databases)('a client that authenticates by private_key_jwt on %s',
     expect(await outcomeOf(sign({}, {}, { clientId: id, key: await importAs(rsa, 'RS256') }))).toBe('401 invalid_client');
   });
 
+  test('may call Ed25519 by its older name, EdDSA (RFC 9864)', async () => {
+    const own = await makeKey('Ed25519');
+    const id = await register({ jwks: { keys: [own.publicJwk] } });
+    expect(await outcomeOf(sign({}, {}, { clientId: id, key: await importAs(own, 'EdDSA') }))).toBe('in');
+  });
+
   test('is not let in by another method, nor other clients by this one', async () => {
     const basic = (id: string, secret: string) => ({ authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` });
     const grant = { grant_type: 'client_credentials' };

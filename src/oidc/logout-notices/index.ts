@@ -8,6 +8,7 @@ import type { Outbound } from '../../platform/outbound/index.js';
 import type { Outbox } from '../../platform/outbox/index.js';
 import { isOperatorMade } from '../clients/index.js';
 import type { ProviderExtension, ProviderHolder } from '../provider.js';
+import type { ProviderFetch } from '../provider-fetch.js';
 
 /** One sign-in at one application that has ended. */
 export type EndedSignIn = { clientId: string; accountId: string; sid: string };
@@ -22,7 +23,11 @@ export type LogoutNotices = {
   /** oidc-provider's own sign-out notes whom to tell instead of waiting for them. */
   extension: ProviderExtension;
   /** From now on this process delivers. */
-  deliverWith(means: { holder: Pick<ProviderHolder, 'current'>; outbound: Pick<Outbound, 'fetch'> }): void;
+  deliverWith(means: {
+    holder: Pick<ProviderHolder, 'current'>;
+    outbound: Pick<Outbound, 'fetch'>;
+    onBehalfOf: ProviderFetch['onBehalfOf'];
+  }): void;
 };
 
 type Deps = {
@@ -50,13 +55,15 @@ export function createLogoutNotices({ outbox, clients }: Deps): LogoutNotices {
         await outbox.add(message({ clientId: this.clientId, accountId, sid }));
       };
     },
-    deliverWith: ({ holder, outbound }) =>
+    deliverWith: ({ holder, outbound, onBehalfOf }) =>
       outbox.deliverBy(TOPIC, async ({ id, payload }) => {
         const { clientId, accountId, sid } = payload as EndedSignIn;
         const client = await holder.current.Client.find(clientId);
         // Gone meanwhile, or does not want to hear any more: there is nobody to tell.
         if (!client?.backchannelLogoutUri) return;
-        const body = new URLSearchParams({ logout_token: await createLogoutToken(holder.current, client, { accountId, sid, jti: id }) });
+        // Encrypted to a key that may have to be fetched.
+        const token = await onBehalfOf(client, () => createLogoutToken(holder.current, client, { accountId, sid, jti: id }));
+        const body = new URLSearchParams({ logout_token: token });
         const { status } = await outbound.fetch({
           url: client.backchannelLogoutUri,
           purpose: TOPIC,
