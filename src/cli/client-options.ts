@@ -76,8 +76,8 @@ const MEMBERS: readonly Member[] = [
     member: 'profile',
     flags: '--profile <profile>',
     help:
-      'default, spa, native, service, mcp or fapi2: sets what the others leave open. fapi2 enforces a confidential client, PKCE and https ' +
-      'redirect URIs, and does not rotate refresh tokens; the rest of FAPI 2.0 is not there yet',
+      'default, spa, native, service, mcp or fapi2: sets what the others leave open. fapi2 holds the client to the FAPI 2.0 Security Profile: ' +
+      'private_key_jwt or mutual TLS, pushed requests, PKCE, tokens bound to a key, no RS256, no rotation',
     kind: 'text',
   },
   {

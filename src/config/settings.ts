@@ -246,7 +246,7 @@ export const settings = {
     group: 'Keys and housekeeping',
     meaning: 'what tokens can be signed with, the default first: `RS256`, `PS256`, `ES256`, `EdDSA`; `fapi2` clients need one beside RS256',
     schema: value.signingAlgs,
-    fallback: 'RS256',
+    fallback: 'RS256,ES256',
   }),
   keyRotationSeconds: setting({
     name: 'KEY_ROTATION_SECONDS',

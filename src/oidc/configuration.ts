@@ -168,6 +168,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       // A proof counts only with a nonce of ours, so none can be made ahead of its time, and clocks need not agree (RFC 9449, sections 8 and 11.2).
       dPoP: { enabled: true, nonceSecret: deps.dpopNonceSecret, requireNonce: () => true },
       jwtResponseModes: { enabled: true },
+      fapi: { enabled: true, profile: (_ctx, client) => (client?.profile === 'fapi2' ? '2.0' : undefined) },
       requestObjects: { enabled: true, assertJwtClaimsAndHeader: checkRequestObject },
       mTLS: deps.certificates.feature,
       encryption: { enabled: true },

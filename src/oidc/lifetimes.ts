@@ -34,7 +34,8 @@ export function createLifetimes(config: Lifetimes): NonNullable<Configuration['t
       token.resourceServer?.accessTokenTTL ?? clientTtl(client, 'access_token_ttl_seconds') ?? config.accessTokenTtlSeconds,
     ClientCredentials: (_ctx, token, client) =>
       token.resourceServer?.accessTokenTTL ?? clientTtl(client, 'access_token_ttl_seconds') ?? config.accessTokenTtlSeconds,
-    AuthorizationCode: config.codeTtlSeconds,
+    // FAPI 2.0 Security Profile, section 5.3.2.1: 60 seconds at most.
+    AuthorizationCode: (_ctx, _code, client) => (client?.profile === 'fapi2' ? Math.min(60, config.codeTtlSeconds) : config.codeTtlSeconds),
     IdToken: (_ctx, _token, client) => clientTtl(client, 'id_token_ttl_seconds') ?? config.idTokenTtlSeconds,
     // Idle time starts anew with each rotation, but the line ends when the first of it was to end: `iiat` is when that one was issued.
     RefreshToken: (_ctx, token, client) => {

@@ -18,11 +18,16 @@ export function checkRequestObject(
   client: Client,
 ): void {
   const refuse = (reason: string) => new errors.InvalidRequestObject(reason);
-  const { exp, iss, aud, sub } = claims;
+  const { exp, nbf, iss, aud, sub } = claims;
   if (typeof exp !== 'number') throw refuse('the Request Object must have an exp');
   if (exp - nowSeconds() > MAX_LIFETIME_SECONDS) throw refuse('the Request Object must expire within an hour');
   if (iss === undefined || aud === undefined) throw refuse('the Request Object must name its issuer and its audience');
   // RFC 9101, section 10.8: a client assertion, or another JWT that the client signed for us, is no request.
   if (sub === client.clientId) throw refuse('the Request Object must not have the client as its subject');
   if (!TYPES.has(header.typ)) throw refuse('the Request Object must have typ oauth-authz-req+jwt');
+  if (client.profile !== 'fapi2') return;
+  // FAPI 2.0 Message Signing, section 5.3.1, and the Security Profile, section 5.4.1.
+  if (typeof nbf !== 'number' || nowSeconds() - nbf > MAX_LIFETIME_SECONDS)
+    throw refuse('the Request Object must have an nbf of the last hour');
+  if (header.alg === 'RS256') throw refuse('RS256 is not among the algorithms of FAPI 2.0');
 }

@@ -1,4 +1,4 @@
-import { type Client, errors, type ResourceServer } from 'oidc-provider';
+import { type AsymmetricSigningAlgorithm, type Client, errors, type ResourceServer } from 'oidc-provider';
 import { restrictScope } from './clients/index.js';
 import type { AuthorizationClaim, Resource } from './resources/index.js';
 
@@ -36,7 +36,7 @@ export function resourceServerFor(
   resource: ResourceServerInfo | undefined,
   client: Client,
   grantType: unknown,
-): Pick<ResourceServer, 'scope' | 'audience' | 'accessTokenFormat' | 'accessTokenTTL'> {
+): Pick<ResourceServer, 'scope' | 'audience' | 'accessTokenFormat' | 'accessTokenTTL' | 'jwt'> {
   if (!resource) throw new errors.InvalidTarget();
   const { scopes, accessTokenClaims: _claims, firstPartyOnly, ...info } = resource;
   if (firstPartyOnly && (client.first_party !== true || grantType === 'client_credentials'))
@@ -46,5 +46,10 @@ export function resourceServerFor(
   if (scopes.length > 0 && allowed.length === 0 && client.default_resource !== resource.audience) {
     throw new errors.InvalidTarget('the client is registered for no scope of this resource');
   }
-  return { ...info, scope: allowed.join(' ') };
+  // FAPI 2.0 Security Profile, section 5.4.1: not RS256, which is what the others' JWTs are signed with by default.
+  const jwt =
+    client.profile === 'fapi2' && info.accessTokenFormat === 'jwt'
+      ? { jwt: { sign: { alg: client.idTokenSignedResponseAlg as AsymmetricSigningAlgorithm } } }
+      : {};
+  return { ...info, ...jwt, scope: allowed.join(' ') };
 }

@@ -14,7 +14,7 @@ describe('signing keys from the command line', () => {
 
   it('are listed with their states and what comes next for each, and nothing private', async () => {
     const { keys } = await latchkey.json(['keys', 'list']);
-    expect(keys.map(({ state }: { state: string }) => state).sort()).toEqual(['active', 'next']);
+    expect(keys.map(({ state }: { state: string }) => state).sort()).toEqual(['active', 'active', 'next', 'next']);
     for (const key of keys) expect(Object.keys(key)).not.toEqual(expect.arrayContaining(['d']));
     const { stdout } = await latchkey.run(['keys', 'list']);
     expect(stdout).toMatch(/RS256 +active +\S+ \S+ UTC +signs until/);

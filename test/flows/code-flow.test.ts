@@ -54,7 +54,7 @@ describe('discovery', () => {
     expect(metadata.authorization_response_iss_parameter_supported).toBe(true);
     expect(metadata.grant_types_supported).toEqual(expect.arrayContaining(['authorization_code', 'client_credentials', 'refresh_token']));
     for (const refused of ['implicit', 'password']) expect(metadata.grant_types_supported).not.toContain(refused);
-    expect(metadata.id_token_signing_alg_values_supported).toEqual(['RS256']);
+    expect(metadata.id_token_signing_alg_values_supported).toEqual(['RS256', 'ES256']);
     expect(metadata.scopes_supported).toEqual(expect.arrayContaining(['openid', 'profile', 'email', 'offline_access']));
     expect(metadata.token_endpoint_auth_methods_supported).not.toContain('client_secret_jwt');
   });

@@ -9,6 +9,7 @@ import { createSigningKeys } from '../../src/oidc/signing-keys/index.js';
 import { createSealer } from '../../src/platform/crypto/index.js';
 import { createLogger } from '../../src/platform/log/index.js';
 import { createMetrics } from '../../src/platform/metrics/index.js';
+import { makeKey } from '../support/assertions.js';
 import { openRegistry, type TestRegistry } from '../support/clients.js';
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
 
@@ -44,14 +45,20 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
     database = await createTestDatabase(kind);
     registry = await openRegistry(database);
     const { clients, changes } = registry;
-    const keys = createSigningKeys({ db: database.db, sealer: createSealer(Buffer.alloc(32)), changes, log });
+    const keys = createSigningKeys({
+      settings: { algs: ['RS256', 'ES256'] },
+      db: database.db,
+      sealer: createSealer(Buffer.alloc(32)),
+      changes,
+      log,
+    });
     await keys.open();
     const configuration: Configuration = {
       adapter: (name) => (name === 'Client' ? Object.assign(new Nothing(), { find: clients.findProviderMetadata }) : new Nothing()),
       jwks: keys.current().jwks as NonNullable<Configuration['jwks']>,
       scopes: ['openid', 'offline_access', 'profile', 'email'],
       responseTypes: ['code'],
-      clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+      clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
       extraClientMetadata,
       ttl: { ClientCredentials: 600 },
       features: {
@@ -102,6 +109,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       {
         profile,
         redirect_uris: redirectUris[profile],
+        ...(profile === 'fapi2' ? { jwks: { keys: [(await makeKey()).publicJwk] } } : {}),
         client_name: 'Näme',
         scope: 'openid email orders:read',
         access_token_ttl_seconds: 120,

@@ -3,6 +3,7 @@ import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findCertificateFaults, type MutualTls } from './certificates.js';
 import { findEncryptionFaults } from './encryption.js';
+import { fapiAlgorithmOf } from './fapi2.js';
 import { findKeyFaults } from './keys.js';
 import { findProfileFaults, PROFILES } from './profiles.js';
 import { clientMetadataSchema, findRedirectFaults, type GivenMetadata } from './schemas.js';
@@ -63,7 +64,7 @@ export function checkMetadata(input: unknown, context: MetadataContext): Metadat
   const parsed = clientMetadataSchema.safeParse(known);
   if (!parsed.success) return { ok: false, faults: [...refused, ...faultsOf(parsed.error)] };
   const { client_id: clientId, client_secret: clientSecret, client_name: name, ...given } = parsed.data;
-  const metadata = expand(given);
+  const metadata = expand(given, context);
   const faults = [
     ...refused,
     ...findProfileFaults(metadata),
@@ -108,9 +109,13 @@ function sortMembers(input: Record<string, unknown>) {
   return { known, warnings, faults };
 }
 
-function expand(given: Omit<GivenMetadata, 'client_name' | 'client_id' | 'client_secret'>): ClientMetadata {
+function expand(
+  given: Omit<GivenMetadata, 'client_name' | 'client_id' | 'client_secret'>,
+  { signingAlgs = [] }: MetadataContext,
+): ClientMetadata {
   const profile = (given.profile ?? 'default') as ClientProfile;
-  const merged = { ...PROFILES[profile].defaults, ...given };
+  const { defaults, defaultsFor } = PROFILES[profile];
+  const merged = { ...defaults, ...defaultsFor?.(given as Partial<ClientMetadata>, signingAlgs), ...given };
   const grantTypes = [...merged.grant_types];
   return {
     ...merged,
@@ -175,6 +180,9 @@ function findContextFaults(metadata: ClientMetadata, context: MetadataContext): 
     const alg = metadata[path];
     if (!alg || !context.signingAlgs || context.signingAlgs.includes(alg)) continue;
     faults.push({ path, message: `is not what this server signs with: use ${context.signingAlgs.join(', ')}` });
+  }
+  if (metadata.profile === 'fapi2' && context.signingAlgs && !fapiAlgorithmOf(context.signingAlgs)) {
+    faults.push({ path: 'profile', message: 'needs keys for PS256, ES256 or EdDSA: add one of them to SIGNING_ALGS' });
   }
   if (resource && context.isResource && !context.isResource(resource)) {
     faults.push({ path: 'default_resource', message: 'is not a resource server known here; declare it in RESOURCES_FILE' });

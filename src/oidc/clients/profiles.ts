@@ -1,10 +1,13 @@
 import type { ErrorDetail } from '../../platform/errors.js';
 import { type ClientProfile, DEVICE_CODE } from './capabilities.js';
+import { FAPI2 } from './fapi2.js';
 import type { ClientMetadata } from './metadata.js';
 
-type Profile = {
+export type Profile = {
   /** What a member is where it is not given. */
-  defaults: Pick<ClientMetadata, 'application_type' | 'token_endpoint_auth_method' | 'grant_types'>;
+  defaults: Pick<ClientMetadata, 'application_type' | 'token_endpoint_auth_method' | 'grant_types'> & Partial<ClientMetadata>;
+  /** The same, where it depends on what is given and on what the server signs with. */
+  defaultsFor?: (given: Partial<ClientMetadata>, signingAlgs: readonly string[]) => Partial<ClientMetadata>;
   /** What may not be otherwise, and why. */
   requires: { member: string & keyof ClientMetadata; holds: (metadata: ClientMetadata) => boolean; message: string }[];
 };
@@ -78,24 +81,7 @@ export const PROFILES: Record<ClientProfile, Profile> = {
     defaults: { application_type: 'native', token_endpoint_auth_method: 'none', grant_types: CODE_AND_REFRESH },
     requires: [usesPkce],
   },
-  /** A client under the FAPI 2.0 Security Profile, as far as this server enforces it by itself. */
-  fapi2: {
-    defaults: { application_type: 'web', token_endpoint_auth_method: 'client_secret_basic', grant_types: CODE_AND_REFRESH },
-    requires: [
-      isConfidential,
-      usesPkce,
-      {
-        member: 'grant_types',
-        holds: (metadata) => !metadata.grant_types.includes(DEVICE_CODE),
-        message: `must not include ${DEVICE_CODE}`,
-      },
-      {
-        member: 'redirect_uris',
-        holds: (metadata) => metadata.redirect_uris.every((uri) => uri.startsWith('https:')),
-        message: 'must all use https for this profile',
-      },
-    ],
-  },
+  fapi2: FAPI2,
 };
 
 /** What a profile does not allow of a client. */

@@ -99,11 +99,14 @@ export type Clients = {
 
 const MAX_PAGE = 200;
 
+/** 128 random bits that a command line does not take for an option. */
+const makeClientId = (): string => randomId(16).replace(/^-/, '_');
+
 export function createClients(deps: ClientsDeps): Clients {
   const { db, sealer, changes, grants, resources, audit, log } = deps;
   const fetchSector: FetchSector = deps.fetchSector ?? (() => Promise.reject(new Error('sectors are not fetched here')));
   const settings: ClientSettings = {
-    signingAlgs: ['RS256'],
+    signingAlgs: ['RS256', 'ES256'],
     mutualTls: undefined,
     secretGraceSeconds: 86_400,
     minSecretLength: 1,
@@ -192,7 +195,7 @@ export function createClients(deps: ClientsDeps): Clients {
     async create(input, { source, ...by }) {
       const { clientId, clientSecret, name, metadata, warnings } = check(input, source);
       await requireSector(metadata, { fetchSector, source });
-      const id = clientId ?? randomId(16);
+      const id = clientId ?? makeClientId();
       const made = SECRET_METHODS.has(metadata.token_endpoint_auth_method) && !clientSecret ? randomId() : undefined;
       const secret = clientSecret ?? made;
       const at = nowDate();

@@ -65,7 +65,7 @@ export type SigningKeys = {
   rotate(options?: { force?: boolean; actorId?: string }): Promise<AppliedStep[]>;
   /** Takes retired keys out of the JWKS whose time is over: a job. @returns their kids */
   removeExpired(): Promise<string[]>;
-  /** All keys, the oldest first. */
+  /** All keys by algorithm, the default one first and those no longer used last; of each the oldest first. */
   list(): Promise<SigningKeyInfo[]>;
   /**
    * A dry run that moves the clock and reports which tokens would stop verifying; nothing is changed.
@@ -212,7 +212,9 @@ export function createSigningKeys(deps: {
       return removed.map(({ kid }) => kid);
     },
     async list() {
-      return (await repository.list()).map((row) => toInfo(row, settings));
+      const rank = ({ alg }: { alg: string }) => (settings.algs as readonly string[]).indexOf(alg) >>> 0;
+      const rows = await repository.list();
+      return rows.sort((a, b) => rank(a) - rank(b)).map((row) => toInfo(row, settings));
     },
     async rehearse({ daysAhead, settings: tried, rotateNow = false, listLiveTokens } = {}) {
       const used = tried ? completeSettings({ ...deps.settings, ...tried }) : settings;
