@@ -227,6 +227,11 @@ function productionFaults(config: Parsed): Fault[] {
       'must be https in production, such as https://api.pwnedpasswords.com/range/',
     ],
     ['DEMO', config.demo, 'must not be on in production: its client secret is public'],
+    [
+      'FIRST_PARTY_ORIGINS',
+      config.firstPartyOrigins?.some((origin) => origin.startsWith('http:') && !isLoopback(new URL(origin).hostname)) ?? false,
+      'must be https in production: whoever is on the way could change such a page. Write https://... for each',
+    ],
   ];
   return checks.flatMap(([name, faulty, mend]) => (faulty ? [{ name, text: `${name} ${mend}` }] : []));
 }

@@ -1,5 +1,5 @@
 /** What nobody can find out or get around over the JSON API. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Answered, callApi } from '../support/json-api.js';
 import { createPerson, PASSWORD } from '../support/people.js';
 import { startTestServer, type TestServer } from '../support/server.js';
@@ -57,6 +57,9 @@ describe('an account cannot be found', () => {
 });
 
 describe('X-Forwarded-For', () => {
+  // The windows of limits stand still, however slow the machine is.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterEach(() => void vi.useRealTimers());
   const failed = (server: TestServer, index: number, headers: Record<string, string>) =>
     callApi(server, 'POST', '/auth/login', { body: { email: `someone${index}@example.com`, password: 'wrong' }, headers });
 

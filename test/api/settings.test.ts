@@ -109,3 +109,16 @@ test.each([
 ])('FIRST_PARTY_ORIGINS refuses %s at start, with what to write instead', (FIRST_PARTY_ORIGINS) => {
   expect(() => loadConfig({ FIRST_PARTY_ORIGINS })).toThrow(/FIRST_PARTY_ORIGINS .*write (scheme and host|https:\/\/app\.example\.com)/);
 });
+
+test('FIRST_PARTY_ORIGINS takes no page over plain http in production, but for one on this machine', () => {
+  const faults = (FIRST_PARTY_ORIGINS: string) => {
+    try {
+      loadConfig({ LATCHKEY_ENV: 'production', FIRST_PARTY_ORIGINS });
+      return '';
+    } catch (error) {
+      return String(error);
+    }
+  };
+  expect(faults('https://app.example.com,http://app.example.com')).toMatch(/FIRST_PARTY_ORIGINS must be https in production/);
+  expect(faults('https://app.example.com,http://localhost:5173')).not.toContain('FIRST_PARTY_ORIGINS');
+});

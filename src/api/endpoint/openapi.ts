@@ -36,7 +36,7 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, s
     paths,
     components: {
       schemas: withProblem(schemas, convert),
-      responses: { Problem: { description: anyProblem, content: problemContent } },
+      responses: { Problem: { description: anyProblem, headers: { 'Retry-After': RETRY_AFTER }, content: problemContent } },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token of a sign-in.' },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key of one account, within its permissions.' },
@@ -44,6 +44,8 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, s
     },
   };
 }
+
+const RETRY_AFTER = { description: 'With 429 and 503: after how many seconds to come again.', schema: { type: 'integer' } };
 
 type Convert = (schema: z.ZodType, io: 'input' | 'output') => JsonObject;
 
