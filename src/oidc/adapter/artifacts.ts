@@ -80,7 +80,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
       const row = { ...toRow(id, payload, expiresIn), standing: standingOf(payload) };
       if (isSubmission(payload)) row.consumedAt = row.createdAt;
       if (kind === 'ReplayDetection') {
-        if ((await client.$executeRaw(insertOnceStatement(db, row, row.createdAt))) === 0) throw replayError();
+        if ((await client.$executeRaw(insertOnceStatement(db, row, row.createdAt))) === 0) throw replayError(id);
         return;
       }
       try {
