@@ -210,7 +210,12 @@ export function createApp(services: Services): App {
       identity,
       registration: config.registration,
       development: development
-        ? { issuerUrl: config.issuerUrl, demoUrl: config.demo ? `http://127.0.0.1:${config.demoPort}/` : undefined, mailboxUrl }
+        ? {
+            issuerUrl: config.issuerUrl,
+            demoUrl: config.demo ? `http://127.0.0.1:${config.demoPort}/` : undefined,
+            mailboxUrl,
+            apiDocsUrl: api ? '/docs' : undefined,
+          }
         : undefined,
     }),
     ...(development && services.mailer.mailbox ? [createDevMailboxPages({ pages, mailbox: services.mailer.mailbox })] : []),

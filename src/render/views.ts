@@ -163,6 +163,7 @@ export type StartView = {
   mailboxUrl?: string | undefined;
   discoveryUrl?: string | undefined;
   jwksUrl?: string | undefined;
+  apiDocsUrl?: string | undefined;
   issuer?: string | undefined;
 };
 

@@ -24,6 +24,7 @@ describe('the start page', () => {
       '/dev/mailbox',
       '/.well-known/openid-configuration',
       '/.well-known/jwks.json',
+      '/docs',
     ]);
     expect(page.body).toContain(server.url);
     for (const href of hrefs.filter((each) => each?.startsWith('/'))) {

@@ -41,7 +41,7 @@ export function buildViewCases(words: Words): ViewCases {
       minimal: { accountUrl: '/account' },
       maximal: {
         ...{ account, accountUrl: '/account', registerUrl: '/register', demoUrl: 'http://127.0.0.1:4000/', mailboxUrl: '/dev/mailbox' },
-        ...{ discoveryUrl: '/.well-known/openid-configuration', jwksUrl: '/.well-known/jwks.json', issuer: words.url },
+        ...{ discoveryUrl: '/.well-known/openid-configuration', jwksUrl: '/.well-known/jwks.json', apiDocsUrl: '/docs', issuer: words.url },
       },
     },
     error: {

@@ -16,7 +16,9 @@ export type StartPagesDeps = {
   /** whether people may create accounts themselves */
   registration: boolean;
   /** what a developer is shown; absent in production */
-  development?: { issuerUrl: string; demoUrl: string | undefined; mailboxUrl: string | undefined } | undefined;
+  development?:
+    | { issuerUrl: string; demoUrl: string | undefined; mailboxUrl: string | undefined; apiDocsUrl: string | undefined }
+    | undefined;
 };
 
 export function createStartPages({ pages, browserSessions, identity, registration, development }: StartPagesDeps): Router {
@@ -35,6 +37,7 @@ export function createStartPages({ pages, browserSessions, identity, registratio
             mailboxUrl: development.mailboxUrl,
             discoveryUrl: '/.well-known/openid-configuration',
             jwksUrl: routes.jwks,
+            apiDocsUrl: development.apiDocsUrl,
           }
         : {}),
     });

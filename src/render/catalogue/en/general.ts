@@ -89,6 +89,8 @@ export const general = {
   'start.discovery_hint': 'What this server speaks, for OpenID Connect libraries.',
   'start.jwks': 'Signing keys',
   'start.jwks_hint': 'The public keys that verify its tokens (JWKS).',
+  'start.api_docs': 'JSON API',
+  'start.api_docs_hint': 'For applications of your own with a sign-in form of their own; to browse and try.',
   'start.development': 'This server runs in development mode.',
 
   'mailbox.title': 'Development mailbox',
