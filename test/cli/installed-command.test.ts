@@ -23,7 +23,12 @@ describe.each(['untouched', 'postgresql'] as const)('the installed command (%s)'
     expect(await json(args, `${PASSWORD}\n`)).toMatchObject({ email: 'ann@example.com', roles: ['admin', 'user'] });
     const again = await latchkey.spawn(args, { input: PASSWORD });
     expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('This address already has an account.') });
-    expect((await json(['keys', 'list'])).keys.map(({ state }: { state: string }) => state).sort()).toEqual(['active', 'next']);
+    expect((await json(['keys', 'list'])).keys.map(({ state }: { state: string }) => state).sort()).toEqual([
+      'active',
+      'active',
+      'next',
+      'next',
+    ]);
 
     const list = await latchkey.spawn(['user', 'list']);
     expect(list).toMatchObject({ code: 0, stderr: '' });
