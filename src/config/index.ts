@@ -180,6 +180,12 @@ function certificateFaults({ clientCertificateHeader: header, clientCertificateV
   const add = ({ name }: { name: string }, text: string) => faults.push({ name, text: `${name} ${text}` });
   if (header && !trustProxy)
     add(settings.clientCertificateHeader, 'needs TRUST_PROXY: only a trusted proxy may say who has which certificate');
+  // A count of hops believes whoever stands nearest, so whoever reaches the port could show any certificate.
+  if (header && trustProxy && 'hops' in trustProxy)
+    add(
+      settings.clientCertificateHeader,
+      'needs TRUST_PROXY to name the addresses of the proxy (such as 10.0.0.0/8), not a number of hops',
+    );
   if (verified && !header) add(settings.clientCertificateVerifiedHeader, 'needs CLIENT_CERTIFICATE_HEADER, which names the certificate');
   if (verified && verified === header)
     add(settings.clientCertificateVerifiedHeader, 'must be another header than CLIENT_CERTIFICATE_HEADER');

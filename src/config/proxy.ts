@@ -15,7 +15,7 @@ export const proxySettings = {
     group: 'Server',
     meaning:
       'header in which the trusted proxy passes on the certificate of a client (mutual TLS): URL-encoded PEM (nginx `$ssl_client_escaped_cert`) ' +
-      'or RFC 9440; needs TRUST_PROXY. The proxy must set or remove it on every request',
+      'or RFC 9440; needs TRUST_PROXY with addresses. The proxy must set or remove it on every request',
     schema: value.certificateHeader,
     fallbackNote: 'none: mutual TLS is off',
   }),

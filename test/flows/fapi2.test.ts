@@ -103,7 +103,9 @@ describe('a client of the profile fapi2', () => {
 
   it('5.3.2.1-8: names the issuer, as a text, as the audience of its assertions', async () => {
     const claims = (aud: unknown) => ({
-      [oidc.modifyAssertion]: (_header: object, payload: Record<string, unknown>) => void (payload.aud = aud),
+      [oidc.modifyAssertion](_header: object, payload: Record<string, unknown>) {
+        payload.aud = aud;
+      },
     });
     for (const [aud, refused] of [
       [server.url, false],

@@ -105,7 +105,7 @@ describe.each(databases)('what people may do to accounts (%s)', (provider) => {
 
   it('is asked before it is known whether there is such an account', async () => {
     const [user, admin] = [await actor(await make()), await actor(await make(['admin']))];
-    for (const action of Object.keys(table['admin'] ?? {})) {
+    for (const action of Object.keys(table.admin ?? {})) {
       for (const id of ['nobody', '', 'a\0', 'x'.repeat(10_000), "' OR 1=1"]) {
         expect(await outcomeOf(act(action, user, id)), action).toBe(NO);
         expect(await outcomeOf(act(action, admin, id)), action).toBe('accounts.not_found');

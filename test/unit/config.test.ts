@@ -147,6 +147,13 @@ describe('faults', () => {
     expect(faultsOf({ TRUST_PROXY: proxies })).toHaveLength(1);
   });
 
+  it('a certificate is believed of a proxy that is named by its address, never of whoever stands one hop away', () => {
+    const header = { CLIENT_CERTIFICATE_HEADER: 'X-SSL-Client-Cert' };
+    expect(faultsOf({ ...header })).toHaveLength(1);
+    expect(faultsOf({ ...header, TRUST_PROXY: '1' })).toHaveLength(1);
+    expect(load({ ...header, TRUST_PROXY: '10.0.0.0/8' }).clientCertificateHeader).toBeTruthy();
+  });
+
   it('proxies are trusted by their number, or by addresses and networks', () => {
     expect(load({ TRUST_PROXY: '2' }).trustProxy).toEqual({ hops: 2 });
     expect(load({ TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8, 192.0.2.1' }).trustProxy).toEqual({

@@ -42,7 +42,7 @@ export function createFirstParty({ issuerUrl, holder, grant, authenticate, clien
   const { protocol, host } = new URL(issuerUrl);
 
   async function clientSecret(): Promise<string> {
-    const secret = (await clients.findProviderMetadata(FIRST_PARTY_CLIENT_ID))?.['client_secret'];
+    const secret = (await clients.findProviderMetadata(FIRST_PARTY_CLIENT_ID))?.client_secret;
     if (typeof secret !== 'string') throw new Error(`the built-in client ${FIRST_PARTY_CLIENT_ID} is gone or has no secret`);
     return secret;
   }
