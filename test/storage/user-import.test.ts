@@ -211,6 +211,8 @@ describe.each(databases)('importing accounts on %s', (provider) => {
     ['roles that are no list', { email: 'a@example.com', roles: { admin: true } }, 'import.invalid'],
     ['an id with a space', { email: 'a@example.com', id: 'a b' }, 'import.invalid'],
     ['an id without end', { email: 'a@example.com', id: 'a'.repeat(65) }, 'import.invalid'],
+    ['an id that is a word of our own addresses', { email: 'a@example.com', id: 'statistics' }, 'import.invalid'],
+    ['an id that an address would swallow', { email: 'a@example.com', id: '..' }, 'import.invalid'],
     ['an id that is an address', { email: 'a@example.com', id: 'b@example.com' }, 'import.invalid'],
     ['a name that turns the text around', { email: 'a@example.com', full_name: 'evil\u202e' }, 'import.invalid'],
     ['NUL in a name', { email: 'a@example.com', first_name: 'a\0b' }, 'import.invalid'],

@@ -7,6 +7,7 @@ export { accountNotFound, emailTaken, usernameTaken } from './errors.js';
 export type { AccountQuery } from './list-query.js';
 export { type AccountRow, createAccountRepository } from './repository.js';
 export {
+  ACCOUNT_ID_RULE,
   emailSchema,
   foldEmail,
   foldUsername,

@@ -2,8 +2,17 @@ import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { invalidInput } from './errors.js';
 
-/** What an account's id can be: everything else names nobody, and some of it no database takes. */
-export const isAccountId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
+/** UUIDs, and what subjects of other systems look like (`auth0|5f...`, numbers); no @, so that an id is never taken for an address. */
+const ACCOUNT_ID = /^[A-Za-z0-9][\w.:|-]{0,63}$/;
+/** What stands in the place of an id in addresses of our own (`/api/users/statistics`): nobody could be reached by it. */
+const TAKEN_BY_ADDRESSES = new Set(['statistics']);
+
+/** What an account's id can be, an imported one too: everything else names nobody, and some of it no database takes. */
+export const isAccountId = (id: string): boolean => ACCOUNT_ID.test(id) && !TAKEN_BY_ADDRESSES.has(id);
+
+/** The same rule, for people. */
+export const ACCOUNT_ID_RULE =
+  'It has 1 to 64 letters, digits and . _ : | - and begins with a letter or digit; it is no word that our own addresses use (statistics).';
 
 const MAX_EMAIL_CHARS = 254;
 const MAX_USERNAME_CHARS = 32;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { now } from '../../platform/clock.js';
-import { foldUsername, newAccountSchema } from '../accounts/index.js';
+import { ACCOUNT_ID_RULE, foldUsername, isAccountId, newAccountSchema } from '../accounts/index.js';
 import type { Passwords } from '../passwords/index.js';
 
 /** What a row may say, by the names of the JSON API. */
@@ -45,10 +45,6 @@ export type RowRules = {
   /** whether a row may make an administrator */
   allowAdmin: boolean;
 };
-
-const MAX_ID_CHARS = 64;
-/** What subjects of other systems look like (`auth0|5f...`, UUIDs, numbers); no @, so that an id is never taken for an address. */
-const ID = new RegExp(`^[A-Za-z0-9][\\w.:|-]{0,${MAX_ID_CHARS - 1}}$`);
 
 const YES = new Set(['true', '1', 'yes']);
 const NO = new Set(['false', '0', 'no']);
@@ -131,8 +127,8 @@ function describeIssues(error: z.ZodError): string {
 function readId(id: unknown): string | null {
   if (id === undefined) return null;
   const text = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id;
-  if (typeof text === 'string' && ID.test(text)) return text;
-  return refuse('import.invalid', `id: It has 1 to ${MAX_ID_CHARS} letters, digits and . _ : | - and begins with a letter or digit.`);
+  if (typeof text === 'string' && isAccountId(text)) return text;
+  return refuse('import.invalid', `id: ${ACCOUNT_ID_RULE}`);
 }
 
 function readHash(hash: unknown, { passwords }: RowRules): Pick<ImportedRow, 'passwordHash' | 'hashDescription'> {
