@@ -88,15 +88,16 @@ export function createVerification(deps: VerificationDeps): Verification {
   async function claim(token: string, attempt: Attempt, accountId: string | null, withUsername: boolean): Promise<Claim> {
     return rows.transaction(async (tx) => {
       await attempts.consume(token, attempt, accountId, tx);
-      const claimed = accountId === null ? await claimAddress(attempt, withUsername, tx) : await confirmAccount(accountId, tx);
+      const claimed = accountId === null ? await claimAddress(attempt, withUsername, tx) : await confirmAccount(accountId, attempt, tx);
       await attempts.consumeAll(attempt.email, claimed.accountId, tx);
       return claimed;
     });
   }
 
-  async function confirmAccount(accountId: string, tx: Transaction): Promise<Claim> {
+  /** A link confirms the address it was mailed to and no other: the account may have been given another one since. */
+  async function confirmAccount(accountId: string, { email }: Attempt, tx: Transaction): Promise<Claim> {
     const at = nowDate();
-    if (!(await rows.change({ id: accountId, emailVerifiedAt: null }, { emailVerifiedAt: at }, at, tx))) throw tokenFault('used');
+    if (!(await rows.change({ id: accountId, email, emailVerifiedAt: null }, { emailVerifiedAt: at }, at, tx))) throw tokenFault('used');
     return { accountId, takenOver: false };
   }
 
@@ -118,7 +119,7 @@ export function createVerification(deps: VerificationDeps): Verification {
       emailVerifiedAt: at,
     };
     // Somebody made an account of this address and never confirmed it. The owner of the address has it now, and nothing they left in it.
-    if (!(await rows.change({ id: existing.id, emailVerifiedAt: null }, change, at, tx))) throw tokenFault('used');
+    if (!(await rows.change({ id: existing.id, email, emailVerifiedAt: null }, change, at, tx))) throw tokenFault('used');
     return { accountId: existing.id, takenOver: true };
   }
 
