@@ -131,6 +131,8 @@ export function createApp(services: Services): App {
     grant: firstPartyGrant,
     authenticate: services.authenticateFirstParty,
     clients: services.clients,
+    sessions: services.sessions,
+    audit: services.audit,
   });
   services.signingKeys.onChange(() => holder.rebuild());
 

@@ -1,6 +1,7 @@
 import { createAccountStatistics } from '../../src/identity/account-statistics/index.js';
 import { type Identity, type ImportLine, permissions } from '../../src/identity/index.js';
 import { createPurge } from '../../src/oidc/adapter/index.js';
+import { MAX_API_SIGN_INS } from '../../src/oidc/sessions/index.js';
 import { createApplication, PERSON, REDIRECT_URI } from './application.js';
 import { Browserless } from './browserless.js';
 import { createPerson, PASSWORD } from './people.js';
@@ -87,6 +88,12 @@ export async function useEverything(server: TestServer): Promise<void> {
   const own = await server.app.firstParty.signIn({ accountId: account.id, generation: current?.signInGeneration ?? 0, amr: ['pwd'] });
   await server.app.firstParty.refresh({ refreshToken: own.refreshToken });
   await server.app.firstParty.authenticate(own.accessToken);
+  const grant = await services.db.client.grant.findUniqueOrThrow({ where: { id: own.sessionId } });
+  const more = Array.from({ length: MAX_API_SIGN_INS }, (_, index) => ({ ...grant, id: `${grant.id}-${index}` }));
+  await services.db.client.grant.createMany({ data: more });
+  if ((await services.sessions.endSurplusApiSignIns(account.id, own.sessionId)) !== 1) throw new Error('no surplus');
+  // One account that holds much of the table would be read by scanning it.
+  for (const { id } of more) await services.db.client.grant.delete({ where: { id } });
 
   await services.clients.firstPartyOrigins();
 

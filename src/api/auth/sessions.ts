@@ -55,7 +55,9 @@ export function createSessionEndpoints({ sessions, audit }: AuthDeps) {
     summary: 'One’s own sign-ins',
     tags: ['Sessions'],
     auth: 'bearer',
-    answers: { 200: json('Last used first.', z.object({ sessions: z.array(sessionSchema) })) },
+    answers: {
+      200: json('Last used first, at most 100 in browsers and 100 over this API.', z.object({ sessions: z.array(sessionSchema) })),
+    },
     async handle({ caller }) {
       const found = await sessions.list(caller.account.id);
       return {

@@ -17,6 +17,7 @@ export function createSignInEndpoints({ identity, firstParty, requireVerifiedEma
     path: '/auth/login',
     operationId: 'login',
     summary: 'Sign in with a password',
+    description: 'An account has at most 50 sign-ins over this API: of more, the one that was not used for longest ends.',
     tags: ['Sign-in'],
     auth: 'none',
     body: loginSchema,

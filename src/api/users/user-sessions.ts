@@ -18,7 +18,7 @@ export function createUserSessionEndpoints({ identity: { administration }, sessi
       auth: 'bearer',
       params: idParams,
       answers: {
-        200: json('Last used first.', z.object({ sessions: z.array(sessionSchema) })),
+        200: json('Last used first, at most 100 in browsers and 100 over this API.', z.object({ sessions: z.array(sessionSchema) })),
         403: problem('A permission is missing.'),
         404: notFound,
       },

@@ -1,4 +1,5 @@
 import { inject, type Response } from 'light-my-request';
+import type { Audit } from '../../platform/audit/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { ProviderHolder } from '../provider.js';
 import type { FirstPartyToken, FirstPartyTokenCheck } from './authentication.js';
@@ -19,7 +20,7 @@ export type FirstPartyTokens = {
 type Origin = { ip?: string | undefined; userAgent?: string | undefined };
 
 export type FirstParty = {
-  /** Tokens for a sign-in that was checked. @throws AppError `login.superseded` 401 when everything of the account was ended since it was */
+  /** Tokens for a sign-in that was checked; of too many the one that was not used for longest ends. @throws AppError `login.superseded` 401 when everything of the account was ended since it was */
   signIn(signIn: CheckedSignIn & Origin): Promise<FirstPartyTokens>;
   /** The next tokens, by the rule of every refresh token. @throws AppError `refresh.invalid_token` 401 */
   refresh(request: { refreshToken: string } & Origin): Promise<FirstPartyTokens>;
@@ -35,10 +36,12 @@ export type FirstPartyDeps = {
   authenticate: FirstPartyTokenCheck;
   /** the registry, which opens the built-in client's secret */
   clients: { findProviderMetadata(id: string): Promise<Record<string, unknown> | undefined> };
+  sessions: { endSurplusApiSignIns(accountId: string, newUid: string): Promise<number> };
+  audit: Pick<Audit, 'record'>;
 };
 
 /** Sign-in and refresh go through the token endpoint, in process: rotation, binding, events and limits are there, once. */
-export function createFirstParty({ issuerUrl, holder, grant, authenticate, clients }: FirstPartyDeps): FirstParty {
+export function createFirstParty({ issuerUrl, holder, grant, authenticate, clients, sessions, audit }: FirstPartyDeps): FirstParty {
   const { protocol, host } = new URL(issuerUrl);
 
   async function clientSecret(): Promise<string> {
@@ -89,7 +92,13 @@ export function createFirstParty({ issuerUrl, holder, grant, authenticate, clien
     async signIn({ accountId, generation, amr, ...origin }) {
       const request = () => requestTokens({ grant_type: FIRST_PARTY_GRANT_TYPE }, origin);
       const superseded = new AppError('login.superseded', 401, 'Your account was changed while you signed in. Sign in again.');
-      return read(await grant.grantingFor({ accountId, generation, amr }, request), superseded);
+      const tokens = await read(await grant.grantingFor({ accountId, generation, amr }, request), superseded);
+      const ended = await sessions.endSurplusApiSignIns(accountId, tokens.sessionId);
+      if (ended > 0) {
+        const detail = { reason: 'too_many', count: ended };
+        await audit.record({ type: 'session.ended', outcome: 'success', actorId: accountId, subjectId: accountId, ip: origin.ip, detail });
+      }
+      return tokens;
     },
     async refresh({ refreshToken, ...origin }) {
       const invalid = new AppError('refresh.invalid_token', 401, 'The refresh token is not valid any more. Sign in again.');

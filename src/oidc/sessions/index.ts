@@ -9,6 +9,7 @@ import { createSessionRepository } from './repository.js';
 import { createSessionService, type EndNotices, type Sessions } from './service.js';
 
 export type { EndNotices, SessionSummary, Sessions } from './service.js';
+export { MAX_API_SIGN_INS } from './service.js';
 
 /** @param deps.notices tells the applications whose sign-ins end */
 export function createSessions({ db, sealer, notices }: { db: Database; sealer: Sealer; notices: EndNotices }): Sessions {

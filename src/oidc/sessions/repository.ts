@@ -32,6 +32,9 @@ export type Statement = ReturnType<Database['client']['$executeRaw']>;
 
 export type SessionRepository = ReturnType<typeof createSessionRepository>;
 
+/** Ended by one statement; there are more only where there was no bound before. */
+const SURPLUS_AT_ONCE = 500;
+
 const nothing = sql`1 = 0`;
 const within = (column: Sql, values: readonly string[]) => (values.length > 0 ? sql`${column} IN (${sqlList([...values])})` : nothing);
 
@@ -51,8 +54,10 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     expiresAt: true,
   } as const;
   return {
-    list(accountId: string): Promise<StoredSession[]> {
-      return client.session.findMany({ where: { accountId, ...living() }, select, orderBy: { lastSeenAt: 'desc' } });
+    /** Last used first. @param most undefined: all of them */
+    list(accountId: string, most?: number): Promise<StoredSession[]> {
+      const limit: { take?: number } = most === undefined ? {} : { take: most };
+      return client.session.findMany({ where: { accountId, ...living() }, select, orderBy: { lastSeenAt: 'desc' }, ...limit });
     },
     /** Living sessions of everybody that somebody is signed in to. */
     async countActive(): Promise<number> {
@@ -66,14 +71,15 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
         WHERE client_id = ${clientId} AND revoked_at IS NULL AND expires_at > ${nowDate()}`;
       return Number(row?.grants ?? 0);
     },
-    /** Sign-ins of an account at a client that people sign in to without a browser. */
-    async listSignIns(accountId: string, clientId: string): Promise<StoredSignIn[]> {
+    /** Sign-ins of an account at a client that people sign in to without a browser, last used first. */
+    async listSignIns({ accountId, clientId, most }: { accountId: string; clientId: string; most: number }): Promise<StoredSignIn[]> {
       const rows = await client.$queryRaw<
         { id: string; ip: string | null; user_agent: string | null; created_at: Date; last_seen_at: Date; expires_at: Date }[]
       >`SELECT g.id, g.ip, g.user_agent, g.created_at, a.created_at AS last_seen_at, a.expires_at
         FROM grants g JOIN artifacts a ON a.grant_id = g.id
         WHERE g.account_id = ${accountId} AND g.client_id = ${clientId} AND g.revoked_at IS NULL AND a.kind = ${'RefreshToken'}
-          AND a.consumed_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > ${nowDate()}`;
+          AND a.consumed_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > ${nowDate()}
+        ORDER BY a.created_at DESC LIMIT ${most}`;
       return rows.map((row) => ({
         id: row.id,
         ip: row.ip,
@@ -82,6 +88,31 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
         lastSeenAt: new Date(row.last_seen_at),
         expiresAt: new Date(row.expires_at),
       }));
+    },
+    /** Living grants of an account at a client beyond so many, those that were used last left out. @param but one that counts, and is kept */
+    async listSurplus({
+      accountId,
+      clientId,
+      but,
+      most,
+    }: {
+      accountId: string;
+      clientId: string;
+      but: string;
+      most: number;
+    }): Promise<string[]> {
+      const others = sql`FROM grants g WHERE g.account_id = ${accountId} AND g.client_id = ${clientId} AND g.id <> ${but}
+        AND g.revoked_at IS NULL AND g.expires_at > ${nowDate()}`;
+      const ids = (order: Sql) =>
+        client.$queryRaw<{ id: string }[]>`SELECT g.id ${others} ${order} LIMIT ${SURPLUS_AT_ONCE} OFFSET ${most - 1}`;
+      // Whoever has few, and that is nearly everybody, pays for no more than the count of them.
+      if ((await ids(noSql)).length === 0) return [];
+      const lastUsed = sql`(SELECT MAX(a.created_at) FROM artifacts a WHERE a.grant_id = g.id AND a.kind = ${'RefreshToken'})`;
+      return (await ids(sql`ORDER BY COALESCE(${lastUsed}, g.created_at) DESC, g.id`)).map(({ id }) => id);
+    },
+    async endGrants(grantIds: readonly string[]): Promise<void> {
+      const condition = { grants: within(sql`id`, grantIds), artifacts: within(sql`grant_id`, grantIds) };
+      await client.$transaction(revocation.statements(condition));
     },
     /** @param accountId undefined: anybody's */
     async hasGrant(id: string, accountId: string | undefined): Promise<boolean> {

@@ -23,7 +23,7 @@ export type Sessions = {
   countActive(): Promise<number>;
   /** Sign-ins of everybody over our JSON API whose grant lives: a count over an index, for statistics. */
   countApiSignIns(): Promise<number>;
-  /** Living sign-ins of an account, last used first. */
+  /** Living sign-ins of an account, last used first: at most `MAX_LISTED` of each kind. */
   list(accountId: string): Promise<SessionSummary[]>;
   /**
    * Ends a sign-in and, as a sign-out does, the grants it gave that were to end with it (an application with `offline_access` keeps its
@@ -31,11 +31,22 @@ export type Sessions = {
    */
   end(uid: string, options?: { accountId?: string }): Promise<boolean>;
   /**
+   * Ends what an account has beyond `MAX_API_SIGN_INS` sign-ins over our JSON API: those that were not used for longest. To be called with each
+   * new one, once it is stored: of several at the same moment the last to be stored sees them all. @param newUid the new one, which stays
+   * @returns how many were ended
+   */
+  endSurplusApiSignIns(accountId: string, newUid: string): Promise<number>;
+  /**
    * Ends every session of an account, every grant and every token, and whoever is half-way through signing in. With `exceptSessionUid` that
    * session goes on with exactly the grants its own authorizations name; a uid of somebody else, or of an ended session, keeps nothing.
    */
   endAll(accountId: string, options?: { exceptSessionUid?: string }): Promise<void>;
 };
+
+/** Living sign-ins of one account over our JSON API. A program that signs in anew at each start would make them without end. */
+export const MAX_API_SIGN_INS = 50;
+/** Browser sessions have no bound, a page of them has. */
+const MAX_LISTED = 100;
 
 /** Tells applications that sign-ins at them have ended: statements for the transaction that ends them, and a wake-up call after it. */
 export type EndNotices = {
@@ -72,7 +83,10 @@ export function createSessionService({ repository, codec, notices }: Deps): Sess
     countApiSignIns: () => repository.countSignIns(FIRST_PARTY_CLIENT_ID),
     async list(accountId) {
       if (!isKey(accountId)) return [];
-      const [sessions, signIns] = await Promise.all([repository.list(accountId), repository.listSignIns(accountId, FIRST_PARTY_CLIENT_ID)]);
+      const [sessions, signIns] = await Promise.all([
+        repository.list(accountId, MAX_LISTED),
+        repository.listSignIns({ accountId, clientId: FIRST_PARTY_CLIENT_ID, most: MAX_LISTED }),
+      ]);
       const inBrowsers = sessions.map((session) => ({
         uid: session.uid,
         kind: 'browser' as const,
@@ -97,6 +111,11 @@ export function createSessionService({ repository, codec, notices }: Deps): Sess
       const ended = await repository.end(uid, grantIdsOf(session, { persistent: false }), await noticesOf([session]));
       notices.wake();
       return ended;
+    },
+    async endSurplusApiSignIns(accountId, newUid) {
+      const surplus = await repository.listSurplus({ accountId, clientId: FIRST_PARTY_CLIENT_ID, but: newUid, most: MAX_API_SIGN_INS });
+      if (surplus.length > 0) await repository.endGrants(surplus);
+      return surplus.length;
     },
     async endAll(accountId, { exceptSessionUid } = {}) {
       if (!isKey(accountId)) return;
