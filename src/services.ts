@@ -160,7 +160,7 @@ async function buildServices(
   const consents = createConsents({ db });
   const resources = createResources({
     declared: await declaredResources(config),
-    builtIn: [firstPartyResource(config.issuerUrl)],
+    builtIn: config.firstPartyApi ? [firstPartyResource(config.issuerUrl)] : [],
   });
   const clients = createClients({
     db,

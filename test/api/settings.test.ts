@@ -21,6 +21,17 @@ test('FIRST_PARTY_API=off takes the API away, with its documents', async () => {
       }
     }
     expect((await fetch(`${server.url}/livez`)).status).toBe(200);
+    // Nor are tokens given for it any more, to whomever.
+    const { client } = await server.services.clients.create(
+      { client_name: 'Ours', redirect_uris: ['https://ours.example.com/callback'], first_party: true },
+      { source: 'operator' },
+    );
+    const asked = new URLSearchParams({
+      ...{ client_id: client.id, redirect_uri: 'https://ours.example.com/callback', response_type: 'code', scope: 'openid account' },
+      ...{ resource: `${server.url}/api`, code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
+    });
+    const { headers } = await fetch(`${server.url}/authorize?${asked}`, { redirect: 'manual' });
+    expect(headers.get('location')).toContain('error=invalid_target');
   } finally {
     await server.close();
   }

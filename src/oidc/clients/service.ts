@@ -6,10 +6,12 @@ import type { ErrorDetail } from '../../platform/errors.js';
 import type { Logger } from '../../platform/log/index.js';
 import type { Resources } from '../resources/index.js';
 import { OPENID_SCOPES } from '../resources/index.js';
+import { requireOperators, requireOperatorsPart } from './built-in.js';
 import { SECRET_METHODS } from './capabilities.js';
 import type { MutualTls } from './certificates.js';
 import { applyDeclared, type DeclaredReport } from './declared.js';
 import { clientNotFound, hasNoSecret, idTaken, invalidMetadata } from './errors.js';
+import { readCursor, writeCursor } from './list-cursor.js';
 import { type CheckedMetadata, checkMetadata, type MetadataContext } from './metadata.js';
 import type { ProviderMetadata } from './provider-metadata.js';
 import { type Client, type ClientRow, type ClientSource, describeClient, toClient, toColumns } from './record.js';
@@ -79,15 +81,16 @@ export type Clients = {
   list(options?: { cursor?: string; limit?: number }): Promise<{ clients: Client[]; nextCursor: string | null }>;
   /**
    * Changes the given members; null takes one away. A client that now needs a secret gets one.
-   * @throws AppError `clients.not_found`, `clients.invalid`
+   * @param by.asServer the server lays its own metadata over one of its own clients; nobody else changes more than their lifetimes
+   * @throws AppError `clients.not_found`, `clients.invalid`, `clients.built_in`
    */
-  update(id: string, patch: Record<string, unknown>, by?: By): Promise<CreatedClient>;
-  /** @throws AppError `clients.not_found`, `clients.no_secret` */
+  update(id: string, patch: Record<string, unknown>, by?: By & { asServer?: boolean }): Promise<CreatedClient>;
+  /** @throws AppError `clients.not_found`, `clients.no_secret`, `clients.built_in` */
   rotateSecret(
     id: string,
     options?: { graceSeconds?: number } & By,
   ): Promise<{ client: Client; clientSecret: string; previousSecretExpiresAt: Date }>;
-  /** Deletes a client and ends what it was given. @throws AppError `clients.not_found` */
+  /** Deletes a client and ends what it was given. @throws AppError `clients.not_found`, `clients.built_in` */
   delete(id: string, by?: By): Promise<void>;
   /**
    * Makes the table say what a declaration says; a second time changes nothing, also by several processes at once.
@@ -154,13 +157,14 @@ export function createClients(deps: ClientsDeps): Clients {
     return outcome.value;
   }
 
-  async function update(id: string, patch: Record<string, unknown>, by: By = {}): Promise<CreatedClient> {
+  async function update(id: string, patch: Record<string, unknown>, by: By & { asServer?: boolean } = {}): Promise<CreatedClient> {
     if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
       throw invalidMetadata([{ path: '', message: 'must be an object of client metadata' }]);
     const given = Object.hasOwn(patch, 'client_id') && patch.client_id !== id;
     if (given) throw invalidMetadata([{ path: 'client_id', message: 'cannot be changed' }]);
     const now = await repository.find(id);
     if (!now) throw clientNotFound();
+    if (!by.asServer) requireOperatorsPart(now, patch);
     // Before the lock: nobody waits for somebody else's server with it.
     const { metadata: wanted } = check(layOver(describeClient(toClient(now)), patch), now.source as ClientSource);
     await requireSector(wanted, { fetchSector, source: now.source as ClientSource, before: describeClient(toClient(now)) });
@@ -245,6 +249,7 @@ export function createClients(deps: ClientsDeps): Clients {
       const client = await changes.write(CLIENTS_TOPIC, async (tx) => {
         const row = await repository.find(id, tx);
         if (!row) throw clientNotFound();
+        requireOperators(row);
         if (!row.secret) throw hasNoSecret();
         const at = nowDate();
         const data = {
@@ -261,7 +266,9 @@ export function createClients(deps: ClientsDeps): Clients {
     },
 
     async delete(id, by) {
-      if (!clientIdPattern.test(id) || !(await repository.find(id))) throw clientNotFound();
+      const row = clientIdPattern.test(id) ? await repository.find(id) : null;
+      if (!row) throw clientNotFound();
+      requireOperators(row);
       // Before, so that a failure leaves a client that can be deleted again; after, for what was given in between.
       await grants.revokeByClient(id);
       const deleted = await changes.write(CLIENTS_TOPIC, (tx) => repository.delete(tx, id));
@@ -286,15 +293,4 @@ function layOver(before: Record<string, unknown>, patch: Record<string, unknown>
   if (patch.jwks) delete kept.jwks_uri;
   if (patch.jwks_uri) delete kept.jwks;
   return { ...kept, ...patch };
-}
-
-const writeCursor = ({ createdAt, id }: ClientRow) => Buffer.from(`${createdAt.getTime()} ${id}`).toString('base64url');
-
-function readCursor(cursor: string): { createdAt: Date; id: string } {
-  const [time = '', id = ''] = Buffer.from(cursor, 'base64url').toString().split(' ', 2);
-  const createdAt = new Date(Number(time));
-  if (!/^\d{1,15}$/.test(time) || Number.isNaN(createdAt.getTime()) || !clientIdPattern.test(id)) {
-    throw invalidMetadata([{ path: 'cursor', message: 'is not one that a list gave' }]);
-  }
-  return { createdAt, id };
 }

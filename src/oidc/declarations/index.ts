@@ -4,13 +4,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientMetadata } from 'oidc-provider';
 import type { Config } from '../../config/index.js';
 import { AppError } from '../../platform/errors.js';
 import { root } from '../../platform/installation.js';
 import type { Logger } from '../../platform/log/index.js';
 import { accountClientMetadata } from '../account-client.js';
-import { type Clients, loadDeclaredClients, parseDeclaredClients } from '../clients/index.js';
+import { type Clients, describeClient, loadDeclaredClients, parseDeclaredClients } from '../clients/index.js';
 import { firstPartyClientMetadata } from '../first-party/index.js';
 import { loadDeclaredResources, parseResources, type Resource } from '../resources/index.js';
 
@@ -52,7 +53,7 @@ async function demoClients(config: Config, declared: readonly unknown[]): Promis
 }
 
 /**
- * Our own account pages and our own API are clients of ours; redirect URIs follow the issuer.
+ * Our own account pages and our own API are clients of ours; they are what this version says, whatever a database says.
  * @throws AppError `declarations.id_reserved` when somebody else's client has that id: it would be treated as ours
  */
 async function ensureBuiltIn(clients: Clients, metadata: ClientMetadata & { client_id: string }): Promise<void> {
@@ -64,8 +65,9 @@ async function ensureBuiltIn(clients: Clients, metadata: ClientMetadata & { clie
       `The client id ${metadata.client_id} is the server's own. Delete that client, or give it another id.`,
     );
   if (existing) {
-    const { redirect_uris, client_uri } = metadata;
-    if (existing.redirectUris.join() !== redirect_uris?.join()) await clients.update(existing.id, { redirect_uris, client_uri });
+    const now: Record<string, unknown> = describeClient(existing);
+    const differs = Object.entries(metadata).some(([member, value]) => member !== 'client_id' && !isDeepStrictEqual(now[member], value));
+    if (differs) await clients.update(existing.id, metadata, { asServer: true });
     return;
   }
   try {
