@@ -66,14 +66,27 @@ describe.each(databases)('the time an answer takes on %s', (provider) => {
 
   it('does not tell whether there is an account when a reset or a repeated mail is asked for', async () => {
     const { recovery, registration } = test.identity;
-    const asked = [
-      (email: string) => recovery.request({ email, ip: '192.0.2.1' }),
-      (email: string) => registration.resend({ email, ip: '192.0.2.1' }),
+    let turn = 0;
+    const ways = [
+      {
+        ask: (email: string) => recovery.request({ email, ip: '192.0.2.1' }),
+        make: (email: string) => test.identity.accounts.create({ email, verified: true }),
+      },
+      {
+        ask: (email: string) => registration.resend({ email, ip: '192.0.2.1' }),
+        make: (email: string) => registration.register({ email, password, ip: '192.0.2.1' }),
+      },
     ];
     // No hash in these: what is left is a few statements, the same ones. The margin is for the machine.
-    for (const ask of asked) {
+    for (const { ask, make } of ways) {
       const difference = await smallest(async () => {
-        const [known = 0, unknown = 0] = await medians([() => ask('jane@example.com'), (round) => ask(`nobody${round}@example.com`)]);
+        turn += 1;
+        // A new address for each round: mails to one address are limited, and past the limit the two would be alike for another reason.
+        for (let round = -2; round < ROUNDS; round++) await make(`known${turn}-${round}@example.com`);
+        const [known = 0, unknown = 0] = await medians([
+          (round) => ask(`known${turn}-${round}@example.com`),
+          (round) => ask(`nobody${turn}-${round}@example.com`),
+        ]);
         return Math.abs(known - unknown);
       }, 20);
       expect(difference).toBeLessThan(20);

@@ -58,3 +58,12 @@ describe('the tables', () => {
     expect(docs.environmentExample(one)).toContain('\n# this | that\n#A=1\n');
   });
 });
+
+describe('the decisions', () => {
+  it('are counted from 1 on, each number once', () => {
+    const numbers = [...readFileSync(path.join(root, 'DECISIONS.md'), 'utf8').matchAll(/^## (\d+)\. /gm)].map(([, number]) =>
+      Number(number),
+    );
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+  });
+});
