@@ -225,7 +225,7 @@ describe('pages of other origins', () => {
     expect(statusCode).toBe(204);
     expect(headers['access-control-allow-origin']).toBe('https://app.example.com');
     expect(headers['access-control-allow-methods']).toContain('POST');
-    expect(headers['access-control-allow-headers']).toBe('Authorization, Content-Type');
+    expect(headers['access-control-allow-headers']).toBe('Authorization, Content-Type, X-Device-Token');
     expect(headers['access-control-max-age']).toBe('7200');
     expect(headers['access-control-allow-credentials']).toBeUndefined();
     const refused = await post('[]', { ...JSON_TYPE, origin: 'https://app.example.com' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoint, json, problem } from '../endpoint/index.js';
 import type { AuthDeps } from './deps.js';
-import { mailToken, SUCCESS, successSchema, typedEmail, typedPassword } from './shapes.js';
+import { DEVICE_TOKEN, mailToken, SUCCESS, successSchema, typedEmail, typedPassword } from './shapes.js';
 
 /** What the services call the new password. */
 const errorPaths = { password: 'new_password', newPassword: 'new_password' };
@@ -13,7 +13,7 @@ export function createPasswordEndpoints({ identity }: AuthDeps) {
     path: '/auth/password/change',
     operationId: 'changePassword',
     summary: 'Change one’s own password',
-    description: 'Every other sign-in of the account ends.',
+    description: `Every other sign-in of the account ends.\n\n${DEVICE_TOKEN}`,
     tags: ['Passwords'],
     auth: 'bearer',
     body: z.object({ current_password: typedPassword, new_password: typedPassword }),
@@ -60,7 +60,7 @@ export function createPasswordEndpoints({ identity }: AuthDeps) {
     path: '/auth/password-reset/confirm',
     operationId: 'confirmPasswordReset',
     summary: 'Set a new password with the token of the mail',
-    description: 'Confirms the address too, opens a lock, and ends every sign-in of the account.',
+    description: `Confirms the address too, opens a lock, and ends every sign-in of the account.\n\n${DEVICE_TOKEN}`,
     tags: ['Passwords'],
     auth: 'none',
     body: z.object({ token: mailToken, new_password: typedPassword }),

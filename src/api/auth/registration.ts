@@ -4,7 +4,7 @@ import { AppError } from '../../platform/errors.js';
 import { endpoint, json, problem, type RequestFacts } from '../endpoint/index.js';
 import { toUser, userSchema } from '../user-shape.js';
 import type { AuthDeps } from './deps.js';
-import { mailToken, SUCCESS, successSchema, typedEmail, typedPassword } from './shapes.js';
+import { DEVICE_TOKEN, mailToken, SUCCESS, successSchema, typedEmail, typedPassword } from './shapes.js';
 
 export const registerSchema = z.object({
   email: typedEmail,
@@ -51,6 +51,7 @@ export function createRegistrationEndpoints(deps: AuthDeps) {
     path: '/auth/email/verify',
     operationId: 'verifyEmail',
     summary: 'Confirm an address',
+    description: DEVICE_TOKEN,
     tags: ['Registration'],
     auth: 'none',
     body: z.object({

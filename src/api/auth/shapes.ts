@@ -39,3 +39,8 @@ export const typedEmail = z
 export const typedPassword = z.string().min(1);
 /** The value that a mail link carries as `token`. */
 export const mailToken = z.string().min(1).meta({ description: 'The value of `token` in the link of the mail.' });
+
+/** What a program does with a device token. */
+export const DEVICE_TOKEN =
+  'The answer has a header `X-Device-Token`: keep it, and send it as a request header with the next sign-ins of this device. It is no credential; ' +
+  'with it, wrong passwords that others try elsewhere do not lock this device out, and no mail tells of a new device. Browsers on this origin have a cookie for it.';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../../platform/errors.js';
 import { endpoint, json, problem } from '../endpoint/index.js';
 import type { AuthDeps } from './deps.js';
-import { tokenSchema, toTokenAnswer, typedPassword } from './shapes.js';
+import { DEVICE_TOKEN, tokenSchema, toTokenAnswer, typedPassword } from './shapes.js';
 
 const loginSchema = z
   .object({ email: z.string().nullish(), username: z.string().nullish(), password: typedPassword })
@@ -17,7 +17,7 @@ export function createSignInEndpoints({ identity, firstParty, requireVerifiedEma
     path: '/auth/login',
     operationId: 'login',
     summary: 'Sign in with a password',
-    description: 'An account has at most 50 sign-ins over this API: of more, the one that was not used for longest ends.',
+    description: `${DEVICE_TOKEN}\n\nAn account has at most 50 sign-ins over this API: of more, the one that was not used for longest ends.`,
     tags: ['Sign-in'],
     auth: 'none',
     body: loginSchema,

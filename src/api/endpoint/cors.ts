@@ -5,8 +5,10 @@ export type IsAllowedOrigin = (origin: string) => boolean | Promise<boolean>;
 
 /** Browsers ask again after at most two hours. */
 const PREFLIGHT_SECONDS = 7200;
-const REQUEST_HEADERS = 'Authorization, Content-Type';
-const RESPONSE_HEADERS = 'Location, Retry-After, WWW-Authenticate, X-Request-Id';
+/** Carries, both ways, what the device cookie holds. No credential: it gives a device counters of its own for wrong passwords, nothing else. */
+export const DEVICE_HEADER = 'X-Device-Token';
+const REQUEST_HEADERS = `Authorization, Content-Type, ${DEVICE_HEADER}`;
+const RESPONSE_HEADERS = `Location, Retry-After, WWW-Authenticate, ${DEVICE_HEADER}, X-Request-Id`;
 
 /**
  * Lets pages of allowed origins read the answer (Fetch standard, CORS protocol). Cookies never cross origins: no credentials are allowed.

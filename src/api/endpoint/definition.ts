@@ -56,7 +56,7 @@ export type Answer = {
   /** read by the schema of this status: what it does not name is not sent */
   body?: unknown;
   headers?: Record<string, string>;
-  /** for the device to keep (a cookie), see the login service */
+  /** for the device to keep (a cookie, and the header `X-Device-Token`), see the login service */
   deviceToken?: string;
 };
 

@@ -4,7 +4,7 @@ import { AppError } from '../../platform/errors.js';
 import { problemOf, requestIdOf, retryAfterOf, toAppError } from '../../platform/http/index.js';
 import type { Logger } from '../../platform/log/index.js';
 import { type CallerDeps, challengeOf, createFindCaller, requirePermission } from './caller.js';
-import { allowOrigin, answerOptions, type IsAllowedOrigin } from './cors.js';
+import { allowOrigin, answerOptions, DEVICE_HEADER, type IsAllowedOrigin } from './cors.js';
 import type { Answer, Endpoint } from './definition.js';
 import { readInput } from './input.js';
 
@@ -19,6 +19,8 @@ export type ApiEdgeDeps = CallerDeps & {
   cookies: DeviceCookie;
   log: Logger;
 };
+
+const MAX_DEVICE_TOKEN_CHARS = 512;
 
 type ApiState = { endpoint?: Endpoint; allowedOrigin: boolean };
 const stateOf = (ctx: Context) => ctx.state as ApiState;
@@ -51,9 +53,12 @@ function createRouter(deps: ApiEdgeDeps): Router {
     const caller = await findCaller(endpoint.auth, { authorization: ctx.get('Authorization'), apiKey: ctx.get('X-API-Key') });
     if (caller && endpoint.permission) requirePermission(caller, endpoint.permission);
     const input = await readInput(endpoint, ctx);
-    const request = { ip: ctx.ip, userAgent: ctx.get('User-Agent') || undefined, deviceToken: deps.cookies.device(ctx) };
+    const request = { ip: ctx.ip, userAgent: ctx.get('User-Agent') || undefined, deviceToken: deviceTokenOf(ctx, deps.cookies) };
     const answer = await endpoint.handle({ ...input, caller, request });
-    if (answer.deviceToken !== undefined) deps.cookies.setDevice(ctx, answer.deviceToken);
+    if (answer.deviceToken !== undefined) {
+      ctx.set(DEVICE_HEADER, answer.deviceToken);
+      deps.cookies.setDevice(ctx, answer.deviceToken);
+    }
     send(ctx, endpoint, answer);
   }
 
@@ -68,6 +73,13 @@ function createRouter(deps: ApiEdgeDeps): Router {
     });
   }
   return router;
+}
+
+/** For programs without cookies and pages of other origins, whose cookies never come here; whoever sends both means the header. */
+function deviceTokenOf(ctx: Context, cookies: DeviceCookie): string | undefined {
+  const sent = ctx.get(DEVICE_HEADER);
+  if (!sent) return cookies.device(ctx);
+  return sent.length <= MAX_DEVICE_TOKEN_CHARS ? sent : undefined;
 }
 
 /** The endpoints of each path by method; what is written out comes before what a parameter takes. */
