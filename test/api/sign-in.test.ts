@@ -164,6 +164,16 @@ describe.each(databases)('the JSON API on %s', (provider) => {
     expect((await refresh(String(answers[0]?.body.refresh_token))).status).toBe(401);
   });
 
+  test('tells an API key without profile:read that it is good and until when, and nothing of its owner', async () => {
+    const { email, token } = await createApiPerson(server);
+    const body = { name: 'Writes', permissions: ['profile:update'] };
+    const headers = { 'x-api-key': String((await call('POST', '/auth/api-keys', { body, token })).body.key) };
+    const status = await call('GET', '/auth/status', { headers });
+    expect([status.status, status.body]).toEqual([200, { authenticated: true, expires_at: null, session_id: null, user: null }]);
+    expect((await call('GET', '/v2/auth/status', { headers })).text).not.toContain(email);
+    expect((await call('GET', '/auth/me', { headers })).status).toBe(403);
+  });
+
   test('takes an API key where its owner’s token is taken, within its permissions and no further', async () => {
     const { account, token } = await createApiPerson(server);
     const made = await call('POST', '/auth/api-keys', { body: { name: 'Reports', permissions: ['profile:read'] }, token });

@@ -17,7 +17,7 @@ const statusSchema = z
     authenticated: z.boolean(),
     expires_at: z.iso.datetime().nullable().meta({ description: 'When the access token or the API key ends.' }),
     session_id: z.string().nullable(),
-    user: userSchema.nullable(),
+    user: userSchema.nullable().meta({ description: 'With the permission `profile:read`.' }),
   })
   .meta({ id: 'Status' });
 
@@ -66,8 +66,9 @@ export function createProfileEndpoints({ identity }: AuthDeps) {
     async handle({ caller }) {
       if (!caller) return { status: 200, body: NOBODY };
       const { account, expiresAt, sessionId } = caller;
-      const body = { authenticated: true, expires_at: expiresAt?.toISOString() ?? null, session_id: sessionId, user: toUser(account) };
-      return { status: 200, body };
+      // What `/auth/me` would refuse is not told here either.
+      const user = caller.permissions.has('profile:read') ? toUser(account) : null;
+      return { status: 200, body: { authenticated: true, expires_at: expiresAt?.toISOString() ?? null, session_id: sessionId, user } };
     },
   });
 
