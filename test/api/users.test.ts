@@ -217,7 +217,7 @@ describe('nobody gets beyond what they may', () => {
       callApi(server, method, `/api/users/${account.id}`, { headers: { 'x-api-key': key }, ...(body ? { body } : {}) });
     expect((await own('PATCH', { first_name: 'Own' })).body).toMatchObject({ first_name: 'Own' });
     expect((await own('GET')).body).toMatchObject({ id: account.id, first_name: 'Own' });
-    expect(await codeOf(own('DELETE'))).toBe('403 auth.insufficient_permission');
+    expect(await codeOf(own('DELETE'))).toBe('403 auth.api_key_not_allowed');
   });
 
   it('an API key never sets passwords, addresses or their confirmation, whatever it may', async () => {
@@ -246,6 +246,24 @@ describe('nobody gets beyond what they may', () => {
     }
     expect(await byKey('PATCH', path, { first_name: 'K' })).toBe('200');
     expect(await byKey('POST', '/users', { email: 'bykey@example.com' })).toBe('201');
+  });
+
+  it('an API key ends nobody’s sign-ins, not by disabling and enabling an account or deleting it either', async () => {
+    const person = await createApiPerson(server);
+    const { key } = await server.services.identity.apiKeys.create({
+      accountId: admin.account.id,
+      name: 'all of it',
+      permissions: ['user:update', 'user:delete', 'session:revoke', 'profile:update'],
+    });
+    const path = `/api/users/${person.account.id}`;
+    for (const [method, at] of [
+      ['POST', `${path}/disable`],
+      ['POST', `${path}/revoke`],
+      ['DELETE', path],
+      ['DELETE', `${path}/sessions/any`],
+    ] as const)
+      expect(await codeOf(callApi(server, method, at, { headers: { 'x-api-key': key } })), at).toBe('403 auth.api_key_not_allowed');
+    expect((await callApi(server, 'GET', '/auth/me', { token: person.token })).status).toBe(200);
   });
 
   it('a role that is taken is gone at the next call, with the same token', async () => {

@@ -119,7 +119,7 @@ export function createAccountEndpoints({ identity: { administration } }: UsersDe
       summary: 'Delete an account and everything of it',
       description: 'Needs the permission `user:delete`. Never one’s own account.',
       tags: ['Users'],
-      auth: 'bearer_or_api_key',
+      auth: 'bearer',
       params: idParams,
       answers: {
         204: empty('It is gone.'),

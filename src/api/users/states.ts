@@ -10,22 +10,28 @@ const refusedOrOwn = problem(
 );
 const refused = problem('The permission is missing, or the account may do what you may not (`users.outranked`).');
 
+type Change = {
+  auth?: 'bearer' | 'bearer_or_api_key';
+  summary: string;
+  description: string;
+  answers: Record<number, AnswerDefinition>;
+};
+
 /** What an account may be and do. Each call can be repeated. */
 export function createStateEndpoints({ identity: { administration } }: UsersDeps): Endpoint[] {
   /** A call without a body that answers the account as it is then. */
   const change = (
     verb: string,
-    { summary, description, answers }: { summary: string; description: string; answers: Record<number, AnswerDefinition> },
+    { auth = 'bearer_or_api_key', answers, ...texts }: Change,
     work: (actor: Actor, accountId: string) => Promise<AdministeredAccount>,
   ) =>
     endpoint({
       method: 'POST',
       path: `/api/users/{id}/${verb}`,
       operationId: `${verb}User`,
-      summary,
-      description,
+      ...texts,
       tags: ['Users'],
-      auth: 'bearer_or_api_key',
+      auth,
       params: idParams,
       answers: { 200: json('The account as it is now.', administeredUserSchema), 404: notFound, ...answers },
       async handle({ params, caller, request }) {
@@ -37,6 +43,8 @@ export function createStateEndpoints({ identity: { administration } }: UsersDeps
     change(
       'disable',
       {
+        // It ends sign-ins and keys, which no key does: enabled again, the account would have lost just those.
+        auth: 'bearer',
         summary: 'Disable an account',
         description:
           'Nobody signs in to it, and every session, token and API key of it ends. Needs the permission `user:update`. Never one’s own account.',
