@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Account } from '../identity/index.js';
+import { type Account, highestRole } from '../identity/index.js';
 
 /** An account as the JSON API tells it. */
 export const userSchema = z
@@ -20,8 +20,6 @@ export const userSchema = z
 
 export type User = z.output<typeof userSchema>;
 
-const BY_RANK = ['admin', 'manager', 'user'];
-
 export function toUser(account: Account): User {
   return {
     id: account.id,
@@ -30,7 +28,7 @@ export function toUser(account: Account): User {
     first_name: account.firstName,
     last_name: account.lastName,
     full_name: account.fullName,
-    role: BY_RANK.find((role) => account.roles.includes(role)) ?? account.roles[0] ?? null,
+    role: highestRole(account.roles),
     roles: account.roles,
     is_active: account.status === 'active',
     is_verified: account.emailVerifiedAt !== null,

@@ -1,9 +1,6 @@
-import type { Account } from '../identity/index.js';
+import { type Account, highestRole } from '../identity/index.js';
 import type { Services } from '../services.js';
 import { CliError } from './failure.js';
-
-/** The highest first. */
-const RANKS = ['admin', 'manager', 'user'];
 
 /** An account as programs see it, by the names of the JSON API. */
 export const dataOfAccount = (account: Account) => ({
@@ -13,7 +10,7 @@ export const dataOfAccount = (account: Account) => ({
   first_name: account.firstName,
   last_name: account.lastName,
   full_name: account.fullName,
-  role: RANKS.find((name) => account.roles.includes(name)) ?? account.roles[0] ?? null,
+  role: highestRole(account.roles),
   roles: account.roles,
   is_active: account.status === 'active',
   is_verified: account.emailVerifiedAt !== null,

@@ -49,7 +49,7 @@ export type { PasswordChange } from './password-change/index.js';
 export { MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, type PasswordAssessment, type PasswordScheme, type Passwords } from './passwords/index.js';
 export type { Recovery } from './recovery/index.js';
 export type { Registration } from './registration/index.js';
-export { builtInRoles, type Permission, permissions, type Roles } from './roles/index.js';
+export { builtInRoles, highestRole, type Permission, permissions, type Roles } from './roles/index.js';
 export type { SessionEnder } from './session-ender.js';
 export type { SignInTickets, TicketHolder } from './sign-in-tickets/index.js';
 export { IMPORT_MEMBERS, type ImportLine, type ImportSummary, type RejectedLine } from './user-import/index.js';

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { AppError, type ErrorDetail } from '../../platform/errors.js';
 import { hasBody, MAX_BODY_BYTES, readJson, requireStorable } from '../../platform/http/index.js';
 import type { Endpoint } from './definition.js';
+import { faultInWords } from './faults.js';
 
 const MAX_ERRORS = 20;
 
@@ -47,7 +48,7 @@ async function readBody(schema: z.ZodType | undefined, ctx: Context): Promise<un
 }
 
 function check(schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: faultInWords });
   if (result.success) return result.data;
   const details: ErrorDetail[] = [];
   for (const issue of result.error.issues.slice(0, MAX_ERRORS)) {

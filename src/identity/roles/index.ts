@@ -9,7 +9,7 @@ import { AppError } from '../../platform/errors.js';
 import { builtInRoles } from './permissions.js';
 import { createRoleRepository } from './repository.js';
 
-export { builtInRoles, type Permission, permissions } from './permissions.js';
+export { builtInRoles, highestRole, type Permission, permissions } from './permissions.js';
 
 const ADMIN = 'admin';
 

@@ -21,6 +21,11 @@ export const permissions = [
 
 export type Permission = (typeof permissions)[number];
 
+const BY_RANK = ['admin', 'manager', 'user'];
+
+/** The one role that stands for all of somebody's: admin, then manager, then user, then what there is. */
+export const highestRole = (roles: readonly string[]): string | null => BY_RANK.find((role) => roles.includes(role)) ?? roles[0] ?? null;
+
 /** The roles every installation has. `manager` looks after people; only `admin` gives roles and touches clients and keys. */
 export const builtInRoles: Record<string, { description: string; permissions: readonly Permission[] }> = {
   admin: { description: 'Everything', permissions },
