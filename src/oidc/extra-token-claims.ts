@@ -12,13 +12,15 @@ type Deps = {
 };
 
 /**
- * What our access tokens say beyond RFC 9068. The grant's name lets introspection and our own APIs ask whether it is still alive; roles and
- * permissions are there where the resource server asked for them, as they are at this moment.
+ * What our access tokens say beyond RFC 9068. The grant's name lets introspection and our own APIs ask whether a JWT's grant is still alive; an
+ * opaque token's is in our database, and what stood here the library's introspection would tell. Roles and permissions are there where the
+ * resource server asked for them, as they are at this moment.
  */
 export function createExtraTokenClaims({ findAccount, findResource, permissionsOf, tokenExchange }: Deps) {
   return async (_ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials): Promise<Record<string, unknown> | undefined> => {
     if (!('grantId' in token) || !token.grantId) return undefined;
-    const grant = { grant_id: token.grantId, ...tokenExchange.claimsOf(token) };
+    const isJwt = token.resourceServer?.accessTokenFormat === 'jwt';
+    const grant = isJwt ? { grant_id: token.grantId, ...tokenExchange.claimsOf(token) } : undefined;
     const asked = token.aud === undefined ? [] : (findResource(String(token.aud))?.accessTokenClaims ?? []);
     if (asked.length === 0) return grant;
     return {

@@ -154,6 +154,16 @@ describe('introspection and revocation', () => {
     expect(await oidc.tokenIntrospection(shop.config, 'never-issued')).toEqual({ active: false });
   });
 
+  test('introspection names no grant, whatever the format of the token', async () => {
+    const { tokens } = await obtainTokens(server, shop, { parameters: forApi });
+    const jwt = await refresh(shop, tokens.refresh_token, { resource: API });
+    for (const token of [tokens.access_token, jwt.access_token]) {
+      const told = await oidc.tokenIntrospection(shop.config, token);
+      expect(told.active).toBe(true);
+      expect(told).not.toHaveProperty('grant_id');
+    }
+  });
+
   test('a revoked access token is dead at once and ends its grant, but not the session or what was allowed', async () => {
     const { browser, tokens, accountId } = await obtainTokens(server, shop);
     await oidc.tokenRevocation(shop.config, tokens.access_token);
