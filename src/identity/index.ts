@@ -20,6 +20,7 @@ import type { Links } from './links.js';
 import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, createSignInDevices, type Login } from './login/index.js';
 import { createOneTimeTokens } from './one-time-tokens/index.js';
 import { createPasswordChange, type PasswordChange } from './password-change/index.js';
+import { createPasswordJudgement } from './password-judgement/index.js';
 import { createBreachedPasswords, createPasswords, type Passwords, type PasswordsDeps } from './passwords/index.js';
 import { createRecovery, type Recovery } from './recovery/index.js';
 import { createRegistrationParts, type Registration } from './registration/index.js';
@@ -184,6 +185,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     accounts,
     tokens,
     passwords,
+    judgement: createPasswordJudgement({ passwords, limiter }),
     guard,
     lockout,
     limiter,

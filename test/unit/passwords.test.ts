@@ -163,6 +163,16 @@ describe('a new password', () => {
     expect(await verify(await hash('x\u00b2 + y\u00b2 = z'), 'x2 + y2 = z')).toMatchObject({ ok: false });
   });
 
+  it('that is a piece over and over is judged as the piece, and never better', async () => {
+    for (const piece of ['a', 'ab', '4@$$', 'p@55w0rd', 'kJ8#mQ2x']) {
+      const [some, many] = [await assess(piece.repeat(16), owner), await assess(piece.repeat(Math.floor(128 / piece.length)), owner)];
+      expect(many.score, piece).toBe(some.score);
+      expect(many.acceptable, piece).toBe(piece === 'kJ8#mQ2x');
+    }
+    // What is repeated and then goes on is no piece.
+    expect(await assess(`${'ab'.repeat(8)} strange zebras`, owner)).toMatchObject({ acceptable: true });
+  });
+
   it('is judged in bounded time, however hostile it is', async () => {
     await assess('warm up', []);
     for (const piece of ['aB3$', '4@48{[(<3€69%!|1', 'p4ssw0rd@l33t$', '20102011', '($1|!0@']) {
@@ -180,7 +190,7 @@ describe('a new password', () => {
 
   it('is not judged when judging has taken its share of the time, and advice ends before what must be judged', async () => {
     const flooded = createPasswords(cheap);
-    const hostile = '20102011'.repeat(16);
+    const hostile = `${'20102011'.repeat(4)}x`.repeat(3);
     const flood = async () => {
       for (let round = 0; round < 2000; round++) await flooded.assess(hostile, owner);
     };

@@ -14,6 +14,7 @@ import type { Endings } from '../endings/index.js';
 import type { Links } from '../links.js';
 import type { DeviceTokens } from '../login/index.js';
 import type { OneTimeTokens } from '../one-time-tokens/index.js';
+import type { Asker, PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
 import type { SessionEnder } from '../session-ender.js';
 
@@ -23,7 +24,7 @@ export type PasswordChange = {
    * owner, also how many API keys go on working.
    * @throws AppError `password_change.wrong_current` 401, `password_change.unchanged` 422, `password_change.conflict` 409 (somebody else changed
    *   it meanwhile), `passwords.too_short|too_long|too_common|too_weak|breached` 422, `login.locked` 403 after too many wrong ones,
-   *   `login.rate_limited` 429, `passwords.busy` 503, `accounts.not_found` 404
+   *   `login.rate_limited` and `passwords.rate_limited` 429, `passwords.busy` 503, `accounts.not_found` 404
    */
   change(request: {
     accountId: string;
@@ -40,7 +41,8 @@ export type PasswordChange = {
 export type PasswordChangeDeps = {
   db: Database;
   tokens: Pick<OneTimeTokens, 'consumeAll'>;
-  passwords: Passwords;
+  passwords: Pick<Passwords, 'hash'>;
+  judgement: PasswordJudgement;
   currentPassword: CurrentPassword;
   devices: DeviceTokens;
   sessions: SessionEnder;
@@ -54,7 +56,7 @@ export type PasswordChangeDeps = {
 const WRONG_CURRENT = 'password_change.wrong_current';
 
 export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
-  const { db, tokens, passwords, currentPassword: current, devices, sessions, endings, apiKeys, mailer, audit, links } = deps;
+  const { db, tokens, passwords, judgement, currentPassword: current, devices, sessions, endings, apiKeys, mailer, audit, links } = deps;
   const rows = createAccountRepository(db);
   const get = async (id: string) => {
     const row = await rows.find({ id });
@@ -62,8 +64,8 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
     return row;
   };
 
-  async function replace(row: AccountRow, newPassword: string): Promise<Date> {
-    await passwords.requireAcceptable(newPassword, personalWords(row));
+  async function replace(row: AccountRow, newPassword: string, asker: Asker | null): Promise<Date> {
+    await judgement.requireAcceptable(newPassword, personalWords(row), asker);
     const passwordHash = await passwords.hash(newPassword);
     const at = nowDate();
     // Conditional on the hash that was verified: a reset that came between is not undone.
@@ -91,7 +93,7 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
           const message = 'This is the password you have already.';
           throw new AppError('password_change.unchanged', 422, message, { details: [{ path: 'newPassword', message }] });
         }
-        const passwordSetAt = await replace(row, newPassword);
+        const passwordSetAt = await replace(row, newPassword, { accountId, ip });
         await sessions.endAll(row.id, { exceptSessionUid: keepSessionUid });
         await tellOwner(row, passwordSetAt, { living: await apiKeys.countLiving(row.id) });
         await audit.record({ type: 'password.changed', outcome: 'success', actorId: row.id, subjectId: row.id, ip });
@@ -99,7 +101,7 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
       }),
     async set({ accountId, newPassword, actorId, ip }) {
       const row = await get(accountId);
-      const at = await replace(row, newPassword);
+      const at = await replace(row, newPassword, actorId === undefined ? null : { accountId: actorId, ip });
       await tellOwner(row, at, { ended: (await endings.endEverything(accountId)).apiKeys });
       await audit.record({ type: 'password.set', outcome: 'success', actorId, subjectId: accountId, ip });
     },

@@ -26,6 +26,8 @@ export type StrengthEstimator = (
  */
 const MAX_ESTIMATED_CHARS = 40;
 const MAX_SUBSTITUTIONS = 10;
+/** A piece that is repeated is judged as often as it takes to fill this, twice at least: the rest adds next to nothing but work. */
+const REPEATED_CHARS = 8;
 const MAX_INPUTS = 40;
 
 /**
@@ -63,14 +65,19 @@ export function createStrengthEstimator(): StrengthEstimator {
     const personal = splitInputs(inputs);
     const chars = [...password];
     const ends = [chars.slice(0, MAX_ESTIMATED_CHARS), ...(chars.length > MAX_ESTIMATED_CHARS ? [chars.slice(-MAX_ESTIMATED_CHARS)] : [])];
-    const [stronger] = ends.map((end) => estimator.check(end.join(''), personal)).sort((a, b) => b.guesses - a.guesses);
+    const judged = ends.map(withoutRepeats);
+    const [stronger] = judged.map((end) => estimator.check(end.join(''), personal)).sort((a, b) => b.guesses - a.guesses);
     budget.spend(performance.now() - startedAt);
     const { score, feedback, sequence } = stronger as ZxcvbnResult;
     const [first, second] = sequence;
     return {
       score,
       // Matched whole by the list of common passwords, in whatever disguise the estimator sees through.
-      isCommon: second === undefined && first?.pattern === 'dictionary' && first.dictionaryName === 'passwords-common',
+      isCommon:
+        judged[0]?.length === chars.length &&
+        second === undefined &&
+        first?.pattern === 'dictionary' &&
+        first.dictionaryName === 'passwords-common',
       warning: feedback.warning,
       suggestions: feedback.suggestions,
     };
@@ -89,6 +96,15 @@ async function loadEstimator(): Promise<ZxcvbnFactory> {
     translations: english.translations,
     l33tMaxSubstitutions: MAX_SUBSTITUTIONS,
   });
+}
+
+/** Of a text that is one piece over and over its beginning, which is no stronger than the whole. */
+function withoutRepeats(chars: string[]): string[] {
+  const isPiece = (length: number) => chars.every((char, index) => index < length || char === chars[index - length]);
+  for (let length = 1; length * 2 < chars.length; length++) {
+    if (isPiece(length)) return chars.slice(0, length * Math.max(2, Math.ceil(REPEATED_CHARS / length)));
+  }
+  return chars;
 }
 
 /** What a person is called, whole and in pieces: `jane.doe@example.com` is also jane.doe, jane, doe and example, `Jane Doe` also janedoe. */

@@ -14,6 +14,7 @@ import type { Endings } from '../endings/index.js';
 import type { Links } from '../links.js';
 import { accountKeys, type DeviceTokens } from '../login/index.js';
 import { type OneTimeTokens, type TokenState, tokenFault } from '../one-time-tokens/index.js';
+import type { PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
 
 export type Recovery = {
@@ -28,7 +29,8 @@ export type Recovery = {
    * Sets the password. Confirms the address, since the link proved it; ends every session and refresh token, every API key, an e-mail
    * change that waits, every other reset link and the lock, and for an address that nobody had confirmed also what was allowed to applications;
    * tells the owner. Of any number of calls at once one succeeds, and a refused password uses nothing up.
-   * @throws AppError `token.unknown|expired|already_used` 400, `passwords.too_short|too_long|too_common|too_weak|breached` 422, `passwords.busy` 503
+   * @throws AppError `token.unknown|expired|already_used` 400, `passwords.too_short|too_long|too_common|too_weak|breached` 422,
+   *   `passwords.rate_limited` 429, `passwords.busy` 503
    */
   reset(request: {
     token: string;
@@ -41,7 +43,8 @@ export type Recovery = {
 export type RecoveryDeps = {
   db: Database;
   tokens: OneTimeTokens;
-  passwords: Pick<Passwords, 'hash' | 'requireAcceptable'>;
+  passwords: Pick<Passwords, 'hash'>;
+  judgement: PasswordJudgement;
   lockout: Pick<Lockout, 'unlock'>;
   devices: DeviceTokens;
   endings: Endings;
@@ -111,7 +114,7 @@ export function createRecovery(deps: RecoveryDeps): Recovery {
       const opened = await open(token);
       if (opened.state !== 'ok') throw tokenFault(opened.state);
       const { row } = opened;
-      await passwords.requireAcceptable(newPassword, personalWords(row));
+      await deps.judgement.requireAcceptable(newPassword, personalWords(row), { accountId: row.id, ip });
       const passwordHash = await passwords.hash(newPassword);
       const at = nowDate();
       await rows.transaction(async (tx) => {

@@ -14,6 +14,7 @@ import {
   usernameTaken,
 } from '../accounts/index.js';
 import type { Links } from '../links.js';
+import type { PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
 import type { Attempt, Attempts } from './attempts.js';
 import { registrationRateLimited } from './errors.js';
@@ -28,7 +29,7 @@ export type Registration = Verification & {
    * when the link is followed. `continueTo` is kept sealed and given back then; the pages know what it means.
    * @returns a random value for a cookie of the registering browser
    * @throws AppError `accounts.invalid_input`, `passwords.too_short|too_long|too_common|too_weak|breached` 422, `accounts.username_taken` 409,
-   *   `registration.rate_limited` 429, `passwords.busy` 503
+   *   `registration.rate_limited` and `passwords.rate_limited` 429, `passwords.busy` 503
    */
   register(applicant: Applicant & { ip?: string | undefined; continueTo?: string | undefined }): Promise<{ browserToken: string }>;
   /**
@@ -54,7 +55,8 @@ export type RegistrationDeps = {
   db: Database;
   accounts: Accounts;
   attempts: Attempts;
-  passwords: Passwords;
+  passwords: Pick<Passwords, 'hash'>;
+  judgement: PasswordJudgement;
   verification: Verification;
   limiter: RateLimiter;
   mailer: Pick<Mailer, 'send'>;
@@ -65,8 +67,6 @@ export type RegistrationDeps = {
 
 /** That a username is taken must be told; this is how often it may be asked. */
 const USERNAME_LIMIT: Limit = { points: 30, windowSeconds: 3600 };
-/** Judging a password costs time even where it is refused, before anything else limits who asks. */
-const JUDGEMENT_LIMIT: Limit = { points: 60, windowSeconds: 60 };
 const MAX_CONTINUE_CHARS = 2048;
 
 export function createRegistration(deps: RegistrationDeps): Registration {
@@ -85,8 +85,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     });
     const { username = null, firstName = null, lastName = null, fullName = null } = profile;
     const network = networkOf(ip);
-    if (limited) await requireAllowed(`judged_passwords:${network}`, JUDGEMENT_LIMIT);
-    await passwords.requireAcceptable(password, personalWords({ email, username, firstName, lastName, fullName }));
+    const words = personalWords({ email, username, firstName, lastName, fullName });
+    await deps.judgement.requireAcceptable(password, words, limited ? { ip } : null);
     if (username !== null && limited) await requireAllowed(`usernames:${network}`, USERNAME_LIMIT);
     if (username !== null && (await accounts.findByIdentifier(foldUsername(username)))) throw usernameTaken();
     if (limited) await requireAllowed(`registrations:${network}`, { points: settings.registrationsPerHour, windowSeconds: 3600 });

@@ -35,6 +35,7 @@ export const problems = {
   'problem.password_change.wrong_current': 'The current password is not right.',
   'problem.password_change.unchanged': 'This is your current password. Choose a new one.',
   'problem.password_change.conflict': 'Your password has just been changed elsewhere. Load this page again.',
+  'problem.passwords.rate_limited': 'Too many new passwords were tried. Try again in a minute.',
   'problem.passwords.busy': 'Many people are signing in right now. Please try again in a few seconds.',
 
   'problem.field.required.new_email': 'Enter the new email address.',
