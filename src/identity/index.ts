@@ -17,7 +17,7 @@ import { createCurrentPassword } from './current-password/index.js';
 import { createEmailChange, type EmailChange } from './email-change/index.js';
 import { createEndings } from './endings/index.js';
 import type { Links } from './links.js';
-import { accountKeys, createAttemptGuard, createDeviceTokens, createLogin, createSignInDevices, type Login } from './login/index.js';
+import { allLocks, createAttemptGuard, createDeviceTokens, createLogin, createSignInDevices, type Login } from './login/index.js';
 import { createOneTimeTokens } from './one-time-tokens/index.js';
 import { createPasswordChange, type PasswordChange } from './password-change/index.js';
 import { createPasswordJudgement } from './password-judgement/index.js';
@@ -253,7 +253,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
       async unlock(accountId, { actorId, ip } = {}) {
         const account = await accounts.find(accountId);
         if (!account) throw accountNotFound();
-        await lockout.unlock(accountKeys(account));
+        await lockout.unlock(allLocks(account));
         await audit.record({ type: 'account.unlocked', outcome: 'success', actorId, subjectId: accountId, ip });
       },
     },

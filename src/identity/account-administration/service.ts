@@ -10,7 +10,7 @@ import {
   createAccountRepository,
   isAccountId,
 } from '../accounts/index.js';
-import { accountKeys } from '../login/index.js';
+import { accountKeys, allLocks } from '../login/index.js';
 import type { PasswordChange } from '../password-change/index.js';
 import type { RoleSummary, Roles } from '../roles/index.js';
 import { type AccountAction, type Actor, requireRank, requireRight, rights } from './rights.js';
@@ -142,7 +142,7 @@ export function createAdministration(deps: AdministrationDeps): AccountAdministr
     },
     async unlock(actor, accountId) {
       const row = await requireMay(actor, 'unlock', accountId);
-      await lockout.unlock(accountKeys(row));
+      await lockout.unlock(allLocks(row));
       await audit.record({ type: 'account.unlocked', outcome: 'success', subjectId: accountId, ...by(actor) });
       return tell(accountId);
     },

@@ -6,7 +6,7 @@
 import type { Audit, AuditEventType } from '../../platform/audit/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { AccountRow } from '../accounts/index.js';
-import { type AttemptGuard, withFailureFloor } from '../login/index.js';
+import { type AttemptGuard, currentPasswordKey, withFailureFloor } from '../login/index.js';
 import type { Passwords } from '../passwords/index.js';
 
 export type CurrentPassword = {
@@ -35,7 +35,7 @@ export type CurrentPasswordDeps = {
 export function createCurrentPassword({ passwords, guard, audit, settings }: CurrentPasswordDeps): CurrentPassword {
   return {
     async require(row, { currentPassword, ip }, { code, event }) {
-      const keys = { told: `password_change:${row.id}` };
+      const keys = { told: currentPasswordKey(row) };
       await guard.requireOpen(ip, keys);
       const { ok } = await passwords.verify(row.passwordHash, currentPassword);
       if (ok) return guard.requireSuccessAllowed(ip, keys);

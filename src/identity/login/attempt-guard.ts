@@ -33,6 +33,15 @@ export const accountKeys = ({ id, email, username }: { id: string; email: string
   ...(username === null ? [] : [`identifier:${foldUsername(username)}`]),
 ];
 
+/** What wrong current passwords of somebody who is signed in are counted under. */
+export const currentPasswordKey = ({ id }: { id: string }): string => `password_change:${id}`;
+
+/** Every lock of an account that can be named: what opens with a new password, and by an operator. */
+export const allLocks = (account: { id: string; email: string; username: string | null }): string[] => [
+  ...accountKeys(account),
+  currentPasswordKey(account),
+];
+
 /**
  * Counts failed sign-ins by network and by account. An account has a name of its own and what it is called by: five failures by address and
  * username together lock it, but the lock is told only under the name that collected five. Otherwise locking a username and watching an

@@ -2,7 +2,15 @@
  * Owns: whether a password signs a person in: equal work and answers for unknown accounts, lockout, limits, known devices.
  * Does not own: hashing (passwords), the session that follows (oidc), second factors.
  */
-export { type AttemptGuard, type AttemptKeys, accountKeys, attemptKeys, createAttemptGuard } from './attempt-guard.js';
+export {
+  type AttemptGuard,
+  type AttemptKeys,
+  accountKeys,
+  allLocks,
+  attemptKeys,
+  createAttemptGuard,
+  currentPasswordKey,
+} from './attempt-guard.js';
 export { createDeviceTokens, type DeviceTokens } from './device-tokens.js';
 export { invalidCredentials } from './errors.js';
 export { withFailureFloor } from './failure-floor.js';

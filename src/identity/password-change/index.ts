@@ -6,13 +6,14 @@ import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
 import type { Database } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
+import type { Lockout } from '../../platform/limits/index.js';
 import type { Mailer } from '../../platform/mail/index.js';
 import { type AccountRow, accountNotFound, createAccountRepository, personalWords } from '../accounts/index.js';
 import type { ApiKeys } from '../api-keys/index.js';
 import type { CurrentPassword } from '../current-password/index.js';
 import type { Endings } from '../endings/index.js';
 import type { Links } from '../links.js';
-import type { DeviceTokens } from '../login/index.js';
+import { allLocks, type DeviceTokens } from '../login/index.js';
 import type { OneTimeTokens } from '../one-time-tokens/index.js';
 import type { Asker, PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
@@ -34,7 +35,7 @@ export type PasswordChange = {
     ip?: string | undefined;
     deviceToken?: string | undefined;
   }): Promise<{ deviceToken: string }>;
-  /** An operator sets it: everything the account holds ends, API keys too. @throws AppError `accounts.not_found`, `passwords.*` */
+  /** An operator sets it: everything the account holds ends, API keys too, and every lock opens. @throws AppError `accounts.not_found`, `passwords.*` */
   set(request: { accountId: string; newPassword: string; actorId?: string | undefined; ip?: string | undefined }): Promise<void>;
 };
 
@@ -43,6 +44,7 @@ export type PasswordChangeDeps = {
   tokens: Pick<OneTimeTokens, 'consumeAll'>;
   passwords: Pick<Passwords, 'hash'>;
   judgement: PasswordJudgement;
+  lockout: Pick<Lockout, 'unlock'>;
   currentPassword: CurrentPassword;
   devices: DeviceTokens;
   sessions: SessionEnder;
@@ -56,7 +58,21 @@ export type PasswordChangeDeps = {
 const WRONG_CURRENT = 'password_change.wrong_current';
 
 export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
-  const { db, tokens, passwords, judgement, currentPassword: current, devices, sessions, endings, apiKeys, mailer, audit, links } = deps;
+  const {
+    db,
+    tokens,
+    passwords,
+    judgement,
+    lockout,
+    currentPassword: current,
+    devices,
+    sessions,
+    endings,
+    apiKeys,
+    mailer,
+    audit,
+    links,
+  } = deps;
   const rows = createAccountRepository(db);
   const get = async (id: string) => {
     const row = await rows.find({ id });
@@ -102,6 +118,8 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
     async set({ accountId, newPassword, actorId, ip }) {
       const row = await get(accountId);
       const at = await replace(row, newPassword, actorId === undefined ? null : { accountId: actorId, ip });
+      // Whoever was locked out asked an operator for exactly this.
+      await lockout.unlock(allLocks(row));
       await tellOwner(row, at, { ended: (await endings.endEverything(accountId)).apiKeys });
       await audit.record({ type: 'password.set', outcome: 'success', actorId, subjectId: accountId, ip });
     },

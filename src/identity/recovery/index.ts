@@ -12,7 +12,7 @@ import type { Mailer } from '../../platform/mail/index.js';
 import { type Account, type AccountRow, createAccountRepository, foldEmail, personalWords, toAccount } from '../accounts/index.js';
 import type { Endings } from '../endings/index.js';
 import type { Links } from '../links.js';
-import { accountKeys, type DeviceTokens } from '../login/index.js';
+import { allLocks, type DeviceTokens } from '../login/index.js';
 import { type OneTimeTokens, type TokenState, tokenFault } from '../one-time-tokens/index.js';
 import type { PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
@@ -125,7 +125,7 @@ export function createRecovery(deps: RecoveryDeps): Recovery {
         if (!(await rows.change({ id: row.id, email: row.email }, change, at, tx))) throw tokenFault('unknown');
       });
       const { apiKeys } = await (row.emailVerifiedAt === null ? endings.endPredecessor(row.id) : endings.endEverything(row.id));
-      await deps.lockout.unlock(accountKeys(row));
+      await deps.lockout.unlock(allLocks(row));
       await audit.record({ type: 'password.reset', outcome: 'success', actorId: row.id, subjectId: row.id, ip });
       await mailer.send({
         to: row.email,

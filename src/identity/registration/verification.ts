@@ -5,7 +5,7 @@ import type { Database, Transaction } from '../../platform/db/index.js';
 import type { Lockout } from '../../platform/limits/index.js';
 import { type Account, type Accounts, createAccountRepository, foldUsername, toAccount } from '../accounts/index.js';
 import type { Endings } from '../endings/index.js';
-import { type AttemptGuard, accountKeys, type DeviceTokens, type SignInDevices } from '../login/index.js';
+import { type AttemptGuard, allLocks, type DeviceTokens, type SignInDevices } from '../login/index.js';
 import { type TokenState, tokenFault } from '../one-time-tokens/index.js';
 import type { Passwords } from '../passwords/index.js';
 import type { SignInTickets } from '../sign-in-tickets/index.js';
@@ -154,7 +154,7 @@ export function createVerification(deps: VerificationDeps): Verification {
       if (claimed.takenOver) await endings.endPredecessor(claimed.accountId);
       const row = await rows.find({ id: claimed.accountId });
       if (!row) throw tokenFault('used');
-      await deps.lockout.unlock(accountKeys(row));
+      await deps.lockout.unlock(allLocks(row));
       // Confirming signs in, from here: it is no new device later, and no later sign-in is the first.
       await signInDevices.remember(row, request);
       await audit.record({
