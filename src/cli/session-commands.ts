@@ -23,7 +23,7 @@ export function addSessionCommands(program: Command, cli: Cli): void {
   const sessions = program.command('sessions').description('where people are signed in');
   sessions
     .command('list')
-    .description('list where an account is signed in, in browsers and over the API, the last used first')
+    .description('list where an account is signed in, the last used first, at most 100 in browsers and 100 over the API')
     .argument('<account>', 'id, e-mail address or username')
     .option('--json', 'print one JSON object: {account_id, sessions}')
     .action(async (named: string, options: Json) => {
