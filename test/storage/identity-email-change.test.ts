@@ -57,6 +57,21 @@ describe.each(databases)('another e-mail address on %s', (provider) => {
     expect(JSON.stringify(events)).not.toContain('@');
   });
 
+  it('waits no longer once its owner signs out everywhere, also when the two come at the same moment', async () => {
+    const person = await createPerson();
+    const token = await ask(person);
+    await test.deps.sessions.endAll(person.id);
+    expect(await test.identity.emailChange.findPending(person.id)).toBeNull();
+    expect((await test.identity.emailChange.inspect(token)).state).toBe('used');
+    expect(await outcomeOf(confirm(token))).toBe('token.already_used');
+    expect(await emailOf(person.id)).toBe(person.email);
+
+    const other = await createPerson();
+    const late = await ask(other);
+    const [outcome] = await Promise.all([outcomeOf(confirm(late)), test.deps.sessions.endAll(other.id)]);
+    expect(await emailOf(other.id)).toBe(outcome === 'ok' ? other.newEmail : other.email);
+  });
+
   it('is asked for with the password: wrong ones are counted as those of a password change', async () => {
     const { id, newEmail } = await createPerson();
     const wrong = { currentPassword: 'not the password' };

@@ -38,6 +38,7 @@ export function createAccountRepository(db: Database) {
         status?: 'active';
         passwordHash?: string | null;
         passwordSetAt?: Date | null;
+        signInGeneration?: number;
         emailVerifiedAt?: null;
       },
       change: AccountChange,

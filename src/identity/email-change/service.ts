@@ -61,10 +61,16 @@ const NETWORK_LIMIT: Limit = { points: 20, windowSeconds: 3600 };
 const requestSchema = z.object({ newEmail: emailSchema });
 
 /**
- * What a link carries, sealed. `from` and `passwordSetAt` (milliseconds) are the account's when its password was checked: a link does not
- * outlive either. A decoy is kept for an address that is taken, so that both cases look alike; its link is never sent.
+ * What a link carries, sealed. `from`, `passwordSetAt` (milliseconds) and `generation` are the account's when its password was checked: a link
+ * outlives none of them, so it ends when its owner signs out everywhere. A link that carries no generation works no more. A decoy is kept for an address that is taken, so that both cases look alike; its link is never sent.
  */
-const payloadSchema = z.object({ from: z.string(), to: z.string(), passwordSetAt: z.number().nullable(), decoy: z.boolean() });
+const payloadSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  passwordSetAt: z.number().nullable(),
+  generation: z.number().default(-1),
+  decoy: z.boolean(),
+});
 type Payload = z.output<typeof payloadSchema>;
 
 type Opened = { state: Exclude<TokenState, 'ok'> } | { state: 'ok'; row: AccountRow; payload: Payload };
@@ -88,15 +94,22 @@ export function createEmailChangeService(deps: EmailChangeDeps): EmailChange {
    */
   async function keep(row: AccountRow, newEmail: string, taken: boolean): Promise<{ token: string; expiresAt: Date }> {
     await cancel(row.id);
-    const payload: Payload = { from: row.email, to: newEmail, passwordSetAt: passwordTime(row), decoy: taken };
+    const payload: Payload = {
+      from: row.email,
+      to: newEmail,
+      passwordSetAt: passwordTime(row),
+      generation: row.signInGeneration,
+      decoy: taken,
+    };
     const issued = await tokens.issue({ kind: KIND, accountId: row.id, payload, ttlSeconds: settings.ttlSeconds });
     const now = await rows.find({ id: row.id });
-    if (now && now.status === 'active' && now.signInGeneration === row.signInGeneration && isStill(now, payload)) return issued;
+    if (now && now.status === 'active' && isStill(now, payload)) return issued;
     await cancel(row.id);
     throw superseded();
   }
 
-  const isStill = (row: AccountRow, { from, passwordSetAt }: Payload) => row.email === from && passwordTime(row) === passwordSetAt;
+  const isStill = (row: AccountRow, { from, passwordSetAt, generation }: Payload) =>
+    row.email === from && passwordTime(row) === passwordSetAt && row.signInGeneration === generation;
   const read = (content: TokenContent): Payload => payloadSchema.parse(content.payload);
 
   async function open(token: string): Promise<Opened> {
@@ -111,13 +124,13 @@ export function createEmailChangeService(deps: EmailChangeDeps): EmailChange {
   }
 
   /** Locks links before the account, as a reset does, and links in one order. */
-  async function claim(token: string, { id, passwordSetAt }: AccountRow, { from, to }: Payload): Promise<Date> {
+  async function claim(token: string, { id, passwordSetAt, signInGeneration }: AccountRow, { from, to }: Payload): Promise<Date> {
     const at = nowDate();
     await rows.transaction(async (tx) => {
       for (const kind of [KIND, 'email_verification', 'password_reset'] as const) await tokens.lock(kind, { accountId: id }, { tx });
       await tokens.consume(KIND, token, { tx });
       for (const kind of [KIND, 'email_verification', 'password_reset'] as const) await tokens.consumeAll(kind, { accountId: id }, { tx });
-      const still = { id, email: from, status: 'active', passwordSetAt } as const;
+      const still = { id, email: from, status: 'active', passwordSetAt, signInGeneration } as const;
       if (!(await rows.change(still, { email: to, emailVerifiedAt: at }, at, tx))) throw tokenFault('used');
     });
     return at;
@@ -142,7 +155,9 @@ export function createEmailChangeService(deps: EmailChangeDeps): EmailChange {
 
     async findPending(accountId) {
       const [content] = await tokens.listLive(KIND, { accountId });
-      return content ? { newEmail: read(content).to, expiresAt: content.expiresAt } : null;
+      const row = content && (await rows.find({ id: accountId }));
+      if (!row || !isStill(row, read(content))) return null;
+      return { newEmail: read(content).to, expiresAt: content.expiresAt };
     },
 
     cancel,
