@@ -182,6 +182,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
   const failureFloorMs = settings.loginFailureFloorMs;
   const shared = {
     db,
+    roles,
     accounts,
     tokens,
     passwords,

@@ -12,7 +12,7 @@ import {
 } from '../accounts/index.js';
 import { accountKeys, allLocks } from '../login/index.js';
 import type { PasswordChange } from '../password-change/index.js';
-import type { RoleSummary, Roles } from '../roles/index.js';
+import type { RankJudge, RoleSummary, Roles } from '../roles/index.js';
 import { type AccountAction, type Actor, requireRank, requireRight, rights } from './rights.js';
 import { type AccountUpdate, createUpdate, type UpdateDeps } from './update.js';
 
@@ -59,7 +59,7 @@ export type AdministrationDeps = UpdateDeps & {
   accounts: Pick<Accounts, 'find' | 'list' | 'disable' | 'enable' | 'delete'>;
   creation: AccountCreation;
   statistics(): Promise<AccountStatistics>;
-  roles: Pick<Roles, 'list' | 'set' | 'permissionsOf'>;
+  roles: Pick<Roles, 'list' | 'set' | 'permissionsOf' | 'judged'>;
   passwordChange: Pick<PasswordChange, 'set'>;
   /** ends what the account holds: sessions, grants, tokens, API keys; and notes it */
   endEverything(accountId: string, by: { actorId?: string | undefined; ip?: string | undefined }): Promise<unknown>;
@@ -77,11 +77,17 @@ export function createAdministration(deps: AdministrationDeps): AccountAdministr
     requireRight(actor, action, accountId);
     const row = isAccountId(accountId) ? await rows.find({ id: accountId }) : null;
     if (!row) throw accountNotFound();
-    const { ranked, own } = rights[action];
-    const asOwner = accountId === actor.accountId && own !== undefined && own !== 'never' && actor.permissions.has(own);
-    if (ranked && !asOwner) requireRank(actor, await roles.permissionsOf(accountId));
+    judgeOf(actor, action, accountId)?.(await roles.permissionsOf(accountId));
     return row;
   }
+
+  /** Judges the rank, where it matters: once before any work, and again with the write, since roles may be given meanwhile. */
+  function judgeOf(actor: Actor, action: AccountAction, accountId: string): RankJudge | undefined {
+    const { ranked, own } = rights[action];
+    const asOwner = accountId === actor.accountId && own !== undefined && own !== 'never' && actor.permissions.has(own);
+    return ranked && !asOwner ? (held) => requireRank(actor, held) : undefined;
+  }
+  const byJudged = (actor: Actor, action: AccountAction, accountId: string) => ({ ...by(actor), judge: judgeOf(actor, action, accountId) });
 
   async function withLocks(found: readonly Account[]): Promise<AdministeredAccount[]> {
     const keys = found.map(accountKeys);
@@ -127,17 +133,18 @@ export function createAdministration(deps: AdministrationDeps): AccountAdministr
       return tell(accountId);
     },
     async update(actor, accountId, change) {
-      await update(actor, await requireMay(actor, 'update_profile', accountId), change);
+      const row = await requireMay(actor, 'update_profile', accountId);
+      await update(actor, row, change, judgeOf(actor, 'update_profile', accountId));
       return tell(accountId);
     },
     async disable(actor, accountId) {
       const { status } = await requireMay(actor, 'disable', accountId);
-      if (status === 'active') await accounts.disable(accountId, by(actor));
+      if (status === 'active') await accounts.disable(accountId, byJudged(actor, 'disable', accountId));
       return tell(accountId);
     },
     async enable(actor, accountId) {
       const { status } = await requireMay(actor, 'enable', accountId);
-      if (status !== 'active') await accounts.enable(accountId, by(actor));
+      if (status !== 'active') await accounts.enable(accountId, byJudged(actor, 'enable', accountId));
       return tell(accountId);
     },
     async unlock(actor, accountId) {
@@ -148,11 +155,11 @@ export function createAdministration(deps: AdministrationDeps): AccountAdministr
     },
     async delete(actor, accountId) {
       await requireMay(actor, 'delete', accountId);
-      await accounts.delete(accountId, by(actor));
+      await accounts.delete(accountId, byJudged(actor, 'delete', accountId));
     },
     async setPassword(actor, accountId, newPassword) {
       await requireMay(actor, 'set_password', accountId);
-      await deps.passwordChange.set({ accountId, newPassword, ...by(actor) });
+      await deps.passwordChange.set({ accountId, newPassword, ...byJudged(actor, 'set_password', accountId) });
     },
     async setRoles(actor, accountId, names) {
       await requireMay(actor, 'set_roles', accountId);

@@ -17,6 +17,7 @@ import {
 } from '../accounts/index.js';
 import type { Links } from '../links.js';
 import type { OneTimeTokens } from '../one-time-tokens/index.js';
+import type { AdminGuard, RankJudge } from '../roles/index.js';
 import { type Actor, requireRight } from './rights.js';
 
 /** Absent members stay; of the names and the username null or '' removes. A new address is unconfirmed unless `verified` says otherwise. */
@@ -28,6 +29,7 @@ export type UpdateDeps = {
   mailer: Pick<Mailer, 'send'>;
   audit: Audit;
   links: Links;
+  roles: Pick<AdminGuard, 'judged'>;
 };
 
 const updateSchema = profileSchema.extend({ email: emailSchema.optional(), verified: z.boolean().optional() });
@@ -38,7 +40,7 @@ const LINKS = ['email_change', 'email_verification', 'password_reset'] as const;
 const changedMeanwhile = () => new AppError('users.conflict', 409, 'The account has just been changed by somebody else. Look at it again.');
 
 /** @returns what writes an update to an account whose row was just read; whoever calls has checked what does not depend on the update */
-export function createUpdate({ db, tokens, mailer, audit, links }: UpdateDeps) {
+export function createUpdate({ db, tokens, mailer, audit, links, roles }: UpdateDeps) {
   const rows = createAccountRepository(db);
 
   /** Username and address may be taken by somebody else in this very moment. */
@@ -53,7 +55,7 @@ export function createUpdate({ db, tokens, mailer, audit, links }: UpdateDeps) {
     await mailer.send({ to: newEmail, template: 'email-set', data: { accountUrl: links.account, forgotUrl: links.forgot, at } });
   }
 
-  return async (actor: Actor, row: AccountRow, input: AccountUpdate): Promise<void> => {
+  return async (actor: Actor, row: AccountRow, input: AccountUpdate, judge: RankJudge | undefined): Promise<void> => {
     const { email = row.email, verified: asked, ...profile } = readInput(updateSchema, input);
     const isNewEmail = email !== row.email;
     const wasVerified = row.emailVerifiedAt !== null;
@@ -70,7 +72,7 @@ export function createUpdate({ db, tokens, mailer, audit, links }: UpdateDeps) {
       ...(isNewEmail || verified !== wasVerified ? { emailVerifiedAt: verified ? at : null } : {}),
     };
     try {
-      await rows.transaction(async (tx) => {
+      await roles.judged(row.id, judge, async (tx) => {
         // Links before the account, as those who follow one do.
         if (isNewEmail) for (const kind of LINKS) await tokens.lock(kind, { accountId: row.id }, { tx });
         if (isNewEmail) for (const kind of LINKS) await tokens.consumeAll(kind, { accountId: row.id }, { tx });

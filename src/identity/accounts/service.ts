@@ -4,7 +4,7 @@ import { nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database, Transaction } from '../../platform/db/index.js';
 import type { Endings } from '../endings/index.js';
-import type { AdminGuard } from '../roles/index.js';
+import type { AdminGuard, RankJudge } from '../roles/index.js';
 import { accountNotFound, emailTaken, usernameTaken } from './errors.js';
 import type { AccountQuery } from './list-query.js';
 import { createListing } from './listing.js';
@@ -33,7 +33,8 @@ export type Account = {
 
 export type NewAccount = ProfileInput & { email: string; passwordHash?: string | undefined; verified?: boolean; roles?: readonly string[] };
 export type AccountPage = { accounts: Account[]; nextCursor: string | null };
-type Actor = { actorId?: string | undefined; ip?: string | undefined };
+/** `judge` may refuse, for what the account may do in the moment of the change. */
+type Actor = { actorId?: string | undefined; ip?: string | undefined; judge?: RankJudge | undefined };
 
 export type Accounts = {
   find(id: string): Promise<Account | null>;
@@ -87,9 +88,9 @@ export function createAccounts({ db, sealer, audit, endings, admins }: AccountsD
     return usernameKey ? usernameTaken() : emailTaken();
   };
 
-  async function setStatus(id: string, status: Account['status'], { actorId, ip }: Actor): Promise<Account> {
-    const change = (tx?: Transaction) => rows.change({ id }, { status }, nowDate(), tx);
-    const found = status === 'disabled' ? await admins.withoutOne(id, change) : await change();
+  async function setStatus(id: string, status: Account['status'], { actorId, ip, judge }: Actor): Promise<Account> {
+    const change = (tx: Transaction) => rows.change({ id }, { status }, nowDate(), tx);
+    const found = status === 'disabled' ? await admins.withoutOne(id, change, judge) : await admins.judged(id, judge, change);
     if (!found) throw accountNotFound();
     if (status === 'disabled') await endings.endEverything(id);
     await audit.record({
@@ -158,9 +159,10 @@ export function createAccounts({ db, sealer, audit, endings, admins }: AccountsD
     },
     disable: (id, by = {}) => setStatus(id, 'disabled', by),
     enable: (id, by = {}) => setStatus(id, 'active', by),
-    async delete(id, { actorId, ip } = {}) {
+    async delete(id, { actorId, ip, judge } = {}) {
       // Disabled first, so that nothing is given to it any more; then what it has ends; gone last. Interrupted anywhere, it can be repeated.
-      if (!(await admins.withoutOne(id, (tx) => rows.change({ id }, { status: 'disabled' }, nowDate(), tx)))) throw accountNotFound();
+      const disable = (tx: Transaction) => rows.change({ id }, { status: 'disabled' }, nowDate(), tx);
+      if (!(await admins.withoutOne(id, disable, judge))) throw accountNotFound();
       await endings.endEverything(id);
       if (!(await rows.delete(id))) throw accountNotFound();
       await audit.record({ type: 'account.deleted', outcome: 'success', actorId, subjectId: id, ip });

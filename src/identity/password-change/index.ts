@@ -4,7 +4,7 @@
  */
 import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
-import type { Database } from '../../platform/db/index.js';
+import type { Database, Transaction } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { Lockout } from '../../platform/limits/index.js';
 import type { Mailer } from '../../platform/mail/index.js';
@@ -17,6 +17,7 @@ import { allLocks, type DeviceTokens } from '../login/index.js';
 import type { OneTimeTokens } from '../one-time-tokens/index.js';
 import type { Asker, PasswordJudgement } from '../password-judgement/index.js';
 import type { Passwords } from '../passwords/index.js';
+import type { AdminGuard, RankJudge } from '../roles/index.js';
 import type { SessionEnder } from '../session-ender.js';
 
 export type PasswordChange = {
@@ -36,7 +37,14 @@ export type PasswordChange = {
     deviceToken?: string | undefined;
   }): Promise<{ deviceToken: string }>;
   /** An operator sets it: everything the account holds ends, API keys too, and every lock opens. @throws AppError `accounts.not_found`, `passwords.*` */
-  set(request: { accountId: string; newPassword: string; actorId?: string | undefined; ip?: string | undefined }): Promise<void>;
+  set(request: {
+    accountId: string;
+    newPassword: string;
+    actorId?: string | undefined;
+    ip?: string | undefined;
+    /** may refuse, for what the account may do in the moment in which the password becomes its own */
+    judge?: RankJudge | undefined;
+  }): Promise<void>;
 };
 
 export type PasswordChangeDeps = {
@@ -45,6 +53,7 @@ export type PasswordChangeDeps = {
   passwords: Pick<Passwords, 'hash'>;
   judgement: PasswordJudgement;
   lockout: Pick<Lockout, 'unlock'>;
+  roles: Pick<AdminGuard, 'judged'>;
   currentPassword: CurrentPassword;
   devices: DeviceTokens;
   sessions: SessionEnder;
@@ -64,6 +73,7 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
     passwords,
     judgement,
     lockout,
+    roles,
     currentPassword: current,
     devices,
     sessions,
@@ -80,12 +90,14 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
     return row;
   };
 
-  async function replace(row: AccountRow, newPassword: string, asker: Asker | null): Promise<Date> {
+  async function replace(row: AccountRow, newPassword: string, asker: Asker | null, judge?: RankJudge): Promise<Date> {
     await judgement.requireAcceptable(newPassword, personalWords(row), asker);
     const passwordHash = await passwords.hash(newPassword);
     const at = nowDate();
     // Conditional on the hash that was verified: a reset that came between is not undone.
-    if (!(await rows.change({ id: row.id, passwordHash: row.passwordHash }, { passwordHash, passwordSetAt: at }, at))) {
+    const write = (tx?: Transaction) =>
+      rows.change({ id: row.id, passwordHash: row.passwordHash }, { passwordHash, passwordSetAt: at }, at, tx);
+    if (!(await (judge ? roles.judged(row.id, judge, write) : write()))) {
       throw new AppError('password_change.conflict', 409, 'The password has just been changed elsewhere.');
     }
     for (const kind of ['password_reset', 'email_change'] as const) await tokens.consumeAll(kind, { accountId: row.id });
@@ -115,9 +127,9 @@ export function createPasswordChange(deps: PasswordChangeDeps): PasswordChange {
         await audit.record({ type: 'password.changed', outcome: 'success', actorId: row.id, subjectId: row.id, ip });
         return { deviceToken: devices.issue(deviceToken, { id: row.id, passwordSetAt }) };
       }),
-    async set({ accountId, newPassword, actorId, ip }) {
+    async set({ accountId, newPassword, actorId, ip, judge }) {
       const row = await get(accountId);
-      const at = await replace(row, newPassword, actorId === undefined ? null : { accountId: actorId, ip });
+      const at = await replace(row, newPassword, actorId === undefined ? null : { accountId: actorId, ip }, judge);
       // Whoever was locked out asked an operator for exactly this.
       await lockout.unlock(allLocks(row));
       await tellOwner(row, at, { ended: (await endings.endEverything(accountId)).apiKeys });

@@ -18,13 +18,18 @@ export type RoleSummary = { name: string; description: string; permissions: stri
 export type RoleChange = { held: string[]; added: string[]; removed: string[] };
 type Actor = { actorId?: string | undefined; ip?: string | undefined };
 
-/** Guards the last administrator who can sign in. */
+/** Refuses, by throwing, for what an account may do. Must not query. */
+export type RankJudge = (permissions: readonly string[]) => void;
+
+/** Guards the last administrator who can sign in, and whoever may do more than those who would change them. */
 export type AdminGuard = {
   /**
    * Does something after which the account is no active administrator any more. Of two administrators that are removed at the same moment
-   * one stays. @throws AppError `roles.last_admin` (409)
+   * one stays. @throws AppError `roles.last_admin` (409), and what `judge` throws
    */
-  withoutOne<Result>(accountId: string, work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+  withoutOne<Result>(accountId: string, work: (tx: Transaction) => Promise<Result>, judge?: RankJudge): Promise<Result>;
+  /** Does something to the account while nobody can change its roles, once `judge` has accepted what they allow it. */
+  judged<Result>(accountId: string, judge: RankJudge | undefined, work: (tx: Transaction) => Promise<Result>): Promise<Result>;
 };
 
 export type Roles = AdminGuard & {
@@ -57,9 +62,15 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
       throw new AppError('roles.last_admin', 409, 'This is the last administrator. Make another one first.');
     }
   };
-  const withoutOne: AdminGuard['withoutOne'] = (accountId, work) =>
+  const judged: AdminGuard['judged'] = (accountId, judge, work) =>
     rows.transaction(async (tx) => {
+      // Whoever gives or takes roles waits here, so that what is judged is what the account may when it is written to.
       await rows.lock(ADMIN, tx);
+      judge?.(await rows.permissionsOf(accountId, tx));
+      return work(tx);
+    });
+  const withoutOne: AdminGuard['withoutOne'] = (accountId, work, judge) =>
+    judged(accountId, judge, async (tx) => {
       await requireOther(accountId, tx);
       return work(tx);
     });
@@ -74,6 +85,7 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
 
   return {
     withoutOne,
+    judged,
     requireKnown,
     async set(accountId, names, { actorId, ip } = {}, judge) {
       const wanted = [...new Set(names)];
@@ -119,7 +131,7 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
     async grant(accountId, role, { actorId, ip } = {}) {
       await requireKnown([role]);
       if (!(await rows.accountExists(accountId))) throw notFound();
-      const added = await rows.grant(accountId, role, nowDate());
+      const added = await judged(accountId, undefined, (tx) => rows.grant(accountId, role, nowDate(), tx));
       if (added) await audit.record({ type: 'role.granted', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
     },
     async revoke(accountId, role, { actorId, ip } = {}) {
@@ -127,6 +139,6 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
         role === ADMIN ? await withoutOne(accountId, (tx) => rows.revoke(accountId, role, tx)) : await rows.revoke(accountId, role);
       if (removed) await audit.record({ type: 'role.revoked', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
     },
-    permissionsOf: rows.permissionsOf,
+    permissionsOf: (accountId) => rows.permissionsOf(accountId),
   };
 }

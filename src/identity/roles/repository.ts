@@ -16,9 +16,9 @@ export function createRoleRepository(db: Database) {
     accountExists: async (id: string) => (await db.client.account.findUnique({ where: { id }, select: { id: true } })) !== null,
 
     /** Answers whether the account did not have the role before. */
-    async grant(accountId: string, role: string, at: Date): Promise<boolean> {
-      const inserted = await db.client
-        .$executeRaw`INSERT INTO account_roles (account_id, role_name, granted_at) VALUES (${accountId}, ${role}, ${at}) ON CONFLICT (account_id, role_name) DO NOTHING`;
+    async grant(accountId: string, role: string, at: Date, tx: Transaction): Promise<boolean> {
+      const inserted =
+        await tx.$executeRaw`INSERT INTO account_roles (account_id, role_name, granted_at) VALUES (${accountId}, ${role}, ${at}) ON CONFLICT (account_id, role_name) DO NOTHING`;
       return inserted === 1;
     },
     async revoke(accountId: string, role: string, tx: Transaction = db.client): Promise<boolean> {
@@ -36,8 +36,8 @@ export function createRoleRepository(db: Database) {
     async has(role: string, accountId: string, tx: Transaction = db.client): Promise<boolean> {
       return (await tx.accountRole.findUnique({ where: { accountId_roleName: { accountId, roleName: role } } })) !== null;
     },
-    async permissionsOf(accountId: string): Promise<string[]> {
-      const rows = await db.client.rolePermission.findMany({
+    async permissionsOf(accountId: string, tx: Transaction = db.client): Promise<string[]> {
+      const rows = await tx.rolePermission.findMany({
         where: { role: { accounts: { some: { accountId } } } },
         distinct: ['permission'],
         orderBy: { permission: 'asc' },
