@@ -41,6 +41,13 @@ describe.each(databases)('an operator’s change to an account (%s)', (provider)
     ]);
   });
 
+  it('sends one address at most 5 mails an hour, however often it is given and taken away', async () => {
+    const { id } = await make();
+    const [one, other] = [`one.${provider}@stranger.example`, `other.${provider}@stranger.example`];
+    for (let round = 0; round < 4; round++) for (const email of [one, other]) await update(id, { email });
+    expect([test.takeMails(one).length, test.takeMails(other).length]).toEqual([5, 5]);
+  });
+
   it('that repeats what is there changes nothing and tells nobody', async () => {
     const { id, email, emailVerifiedAt, updatedAt } = await make();
     test.mails.length = 0;

@@ -3,6 +3,7 @@ import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
 import type { Database } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
+import type { Limit, RateLimiter } from '../../platform/limits/index.js';
 import type { Mailer } from '../../platform/mail/index.js';
 import {
   type AccountRow,
@@ -29,6 +30,7 @@ export type UpdateDeps = {
   mailer: Pick<Mailer, 'send'>;
   audit: Audit;
   links: Links;
+  limiter: Pick<RateLimiter, 'consume'>;
   roles: Pick<AdminGuard, 'judged'>;
 };
 
@@ -37,10 +39,13 @@ const updateSchema = profileSchema.extend({ email: emailSchema.optional(), verif
 /** Links that were sent to the old address, or that would take the account to another, in the order in which everybody locks them. */
 const LINKS = ['email_change', 'email_verification', 'password_reset'] as const;
 
+/** So many mails an hour go to one address, whoever gives it to whichever account. */
+const MAIL_LIMIT: Limit = { points: 5, windowSeconds: 3600 };
+
 const changedMeanwhile = () => new AppError('users.conflict', 409, 'The account has just been changed by somebody else. Look at it again.');
 
 /** @returns what writes an update to an account whose row was just read; whoever calls has checked what does not depend on the update */
-export function createUpdate({ db, tokens, mailer, audit, links, roles }: UpdateDeps) {
+export function createUpdate({ db, tokens, mailer, audit, links, roles, limiter }: UpdateDeps) {
   const rows = createAccountRepository(db);
 
   /** Username and address may be taken by somebody else in this very moment. */
@@ -49,9 +54,12 @@ export function createUpdate({ db, tokens, mailer, audit, links, roles }: Update
     return holder && holder.id !== row.id ? emailTaken() : usernameTaken();
   };
 
+  const allowed = async (email: string) => (await limiter.consume(`email_set_mail:${email}`, MAIL_LIMIT)).allowed;
+
   async function tellBothAddresses(oldEmail: string, newEmail: string, at: Date): Promise<void> {
     // Neither carries a name or the other address: one of the two may be a stranger's.
-    await mailer.send({ to: oldEmail, template: 'email-replaced', data: { forgotUrl: links.account, at } });
+    if (await allowed(oldEmail)) await mailer.send({ to: oldEmail, template: 'email-replaced', data: { forgotUrl: links.account, at } });
+    if (!(await allowed(newEmail))) return;
     await mailer.send({ to: newEmail, template: 'email-set', data: { accountUrl: links.account, forgotUrl: links.forgot, at } });
   }
 
