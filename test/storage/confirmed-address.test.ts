@@ -30,6 +30,26 @@ describe.each(databases)('the address a link confirms (%s)', (provider) => {
     expect(await test.identity.accounts.find(id)).toMatchObject({ email: other, emailVerifiedAt: null });
   });
 
+  it('leaves nothing of who made the account when the token alone confirms it, and everything when the password came with the link', async () => {
+    const { identity } = test;
+    const make = async () => {
+      const account = await createUnconfirmed(newEmail());
+      const { key } = await identity.apiKeys.create({ accountId: account.id, name: 'planted', permissions: ['profile:read'] });
+      return { ...account, key, token: test.linkToken(account.email) };
+    };
+    const [told, proved] = [await make(), await make()];
+    const { signInTicket } = await verify({ token: told.token, tokenSuffices: true });
+    expect(await identity.apiKeys.authenticate(told.key)).toBeNull();
+    expect(test.ended.map(({ accountId }) => accountId)).toContain(told.id);
+    expect(test.forgotten).toContain(told.id);
+    // The sign-in that the confirmation itself gives is a new one.
+    const signIn = await identity.signInTickets.consume(signInTicket ?? '');
+    expect(signIn?.generation).toBe((await identity.accounts.find(told.id))?.signInGeneration);
+
+    await verify({ token: proved.token, password });
+    expect(await identity.apiKeys.authenticate(proved.key)).not.toBeNull();
+  });
+
   it('is never an operator’s new one, whichever of link and change comes first', async () => {
     const accounts = await Promise.all(Array.from({ length: 6 }, async () => createUnconfirmed(newEmail())));
     const owners = await Promise.all(

@@ -18,7 +18,7 @@ export type VerifyRequest = {
   browserToken?: string | undefined;
   /** the password of that attempt, from any other browser */
   password?: string | undefined;
-  /** For an account that is there already the token alone is proof: for programs, which ask for the mail's token only. */
+  /** For an account that is there already the token alone is proof, for programs that ask for nothing else; sign-ins and API keys end then. */
   tokenSuffices?: boolean | undefined;
   ip?: string | undefined;
   userAgent?: string | undefined;
@@ -151,7 +151,9 @@ export function createVerification(deps: VerificationDeps): Verification {
         if (!db.isUniqueViolation(error)) throw error;
         return claim(token, attempt, accountId, false);
       });
-      if (claimed.takenOver) await endings.endPredecessor(claimed.accountId);
+      // The token alone says whose the address is, not who made the account: that may be somebody else, who then has nothing left in it.
+      const byTokenAlone = proven && !sameBrowser;
+      if (claimed.takenOver || byTokenAlone) await endings.endPredecessor(claimed.accountId);
       const row = await rows.find({ id: claimed.accountId });
       if (!row) throw tokenFault('used');
       await deps.lockout.unlock(allLocks(row));
