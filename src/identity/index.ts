@@ -178,7 +178,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
   const roles = createRoles({ db, audit });
   const apiKeys = createApiKeys({ db, roles, audit, log, refused: deps.apiKeyRefused });
   const endings = createEndings({ sessions, consents, apiKeys, tokens });
-  const accounts = createAccounts({ db, sealer, audit, endings, admins: roles });
+  const accounts = createAccounts({ db, sealer, audit, endings, admins: roles, limiter });
   const failureFloorMs = settings.loginFailureFloorMs;
   const shared = {
     db,

@@ -12,6 +12,9 @@ export const emailTaken = () => {
   return new AppError('accounts.email_taken', 409, message, { details: [{ path: 'email', message }] });
 };
 
+export const usernamesRateLimited = (retryAfterSeconds: number) =>
+  new AppError('accounts.rate_limited', 429, 'Too many usernames were tried. Try again later.', { retryAfterSeconds });
+
 export const usernameTaken = () => {
   const message = 'This username is taken.';
   return new AppError('accounts.username_taken', 409, message, { details: [{ path: 'username', message }] });

@@ -3,9 +3,10 @@ import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database, Transaction } from '../../platform/db/index.js';
+import { type Limit, networkOf, type RateLimiter } from '../../platform/limits/index.js';
 import type { Endings } from '../endings/index.js';
 import type { AdminGuard, RankJudge } from '../roles/index.js';
-import { accountNotFound, emailTaken, usernameTaken } from './errors.js';
+import { accountNotFound, emailTaken, usernamesRateLimited, usernameTaken } from './errors.js';
 import type { AccountQuery } from './list-query.js';
 import { createListing } from './listing.js';
 import { type AccountRow, createAccountRepository } from './repository.js';
@@ -47,7 +48,10 @@ export type Accounts = {
    * @throws AppError `accounts.invalid_input` 422, `accounts.email_taken` 409, `accounts.username_taken` 409
    */
   create(account: NewAccount, options?: { tx?: Transaction }): Promise<Account>;
-  /** Absent members stay, null or '' removes. @throws AppError `accounts.not_found`, `.invalid_input`, `.username_taken` */
+  /**
+   * Absent members stay, null or '' removes. What is as it was is neither written nor noted.
+   * @throws AppError `accounts.not_found`, `.invalid_input`, `.username_taken`, `.rate_limited` 429
+   */
   updateProfile(id: string, profile: ProfileInput, by?: Actor): Promise<Account>;
   /** Ends everything the account holds, API keys too; none of it comes back. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
   disable(id: string, by?: Actor): Promise<Account>;
@@ -69,9 +73,13 @@ export type AccountsDeps = {
   audit: Audit;
   endings: Pick<Endings, 'endEverything'>;
   admins: AdminGuard;
+  limiter: Pick<RateLimiter, 'consume'>;
 };
 
-export function createAccounts({ db, sealer, audit, endings, admins }: AccountsDeps): Accounts {
+/** That a username is taken must be told; this is how often it may be asked, by a network and by an account, whichever way. */
+const USERNAME_LIMIT: Limit = { points: 30, windowSeconds: 3600 };
+
+export function createAccounts({ db, sealer, audit, endings, admins, limiter }: AccountsDeps): Accounts {
   const rows = createAccountRepository(db);
   const listPositions = createListing({ db, sealer });
   const answer = (row: AccountRow | null) => (row ? toAccount(row) : null);
@@ -140,7 +148,18 @@ export function createAccounts({ db, sealer, audit, endings, admins }: AccountsD
     },
     async updateProfile(id, input, { actorId, ip } = {}) {
       const profile = readInput(profileSchema, input);
+      const before = await get(id);
+      const members = (Object.keys(profile) as (keyof typeof profile)[]).filter(
+        (member) => profile[member] !== undefined && profile[member] !== before[member],
+      );
+      if (members.length === 0) return before;
       const usernameKey = profile.username && foldUsername(profile.username);
+      if (usernameKey && members.includes('username')) {
+        for (const key of [`usernames:${networkOf(ip)}`, `usernames_of:${id}`]) {
+          const { allowed, retryAfterSeconds } = await limiter.consume(key, USERNAME_LIMIT);
+          if (!allowed) throw usernamesRateLimited(retryAfterSeconds);
+        }
+      }
       try {
         if (!(await rows.change({ id }, { ...profile, usernameKey }, nowDate()))) throw accountNotFound();
       } catch (error) {
@@ -153,7 +172,7 @@ export function createAccounts({ db, sealer, audit, endings, admins }: AccountsD
         actorId,
         subjectId: id,
         ip,
-        detail: { members: Object.keys(profile).join(' ') },
+        detail: { members: members.join(' ') },
       });
       return get(id);
     },
