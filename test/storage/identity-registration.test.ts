@@ -262,10 +262,9 @@ describe.each(databases)('registration limits on %s', (provider) => {
     const weak = () =>
       outcomeOf(test.identity.registration.register({ email: 'weak@example.com', password: 'aaaaaaaa', ip: '192.0.2.10' }));
     const judged = await Promise.all(Array.from({ length: 70 }, weak));
-    expect([
-      count(judged, 'passwords.too_common') + count(judged, 'passwords.too_weak'),
-      count(judged, 'registration.rate_limited'),
-    ]).toEqual([60, 10]);
+    expect([count(judged, 'passwords.too_common') + count(judged, 'passwords.too_weak'), count(judged, 'passwords.rate_limited')]).toEqual([
+      60, 10,
+    ]);
     expect(await outcomeOf(test.identity.registration.register({ email: 'bad', password: 'bad', ip: '192.0.2.9' }))).toBe(
       'accounts.invalid_input',
     );
