@@ -35,18 +35,20 @@ export function summarize({ path, guarantee, volleys }: PathReport): PathSummary
   const answers: Record<string, number> = {};
   for (const volley of volleys)
     for (const [status, count] of Object.entries(volley.answers)) answers[status] = (answers[status] ?? 0) + count;
-  const winners = volleys.map((volley) => volley.winners);
+  // A token that limits kept everybody from trying (429, 503) says nothing about who wins.
+  const tried = volleys.filter((volley) => Object.keys(volley.answers).some((status) => status !== '429' && status !== '503'));
+  const winners = tried.map((volley) => volley.winners);
   const server_errors = sum(Object.entries(answers).map(([status, count]) => (isFault(status) ? count : 0)));
   return {
     path,
     guarantee,
-    tokens: volleys.length,
+    tokens: tried.length,
     requests: sum(Object.values(answers)),
     winners_per_token: { min: Math.min(...winners), max: Math.max(...winners) },
     answers,
     server_errors,
     ms: Math.round(sum(volleys.map(({ ms }) => ms))),
-    holds: volleys.length > 0 && winners.every((count) => count === 1) && server_errors === 0,
+    holds: tried.length > 0 && winners.every((count) => count === 1) && server_errors === 0,
   };
 }
 

@@ -5,6 +5,7 @@ import { createArtifactCodec } from './artifact-codec.js';
 import { idHashOf, insertOnceStatement, type StoredArtifact, saveStatement, userCodeHashOf } from './artifact-rows.js';
 import { type ArtifactKind, isFirstFruit, kindRules } from './kinds.js';
 import { isKey, type PayloadCodec } from './payloads.js';
+import type { Redemptions } from './redemptions.js';
 import { replayError } from './replay.js';
 import type { Revocation } from './revocation.js';
 import { isOwnPage } from './session-context.js';
@@ -17,6 +18,8 @@ export type ArtifactDeps = {
   revocation: Revocation;
   /** A pushed request is consumed at the end of the interaction it began, so its row outlives its expiry by that long. */
   interactionTtlSeconds: number;
+  /** Notes which request used up a code whose grant the library looks for afterwards. */
+  redemptions?: Redemptions | undefined;
   /** Hears of each second use that ended a grant here, because the library had read the artifact unused. Must not throw. */
   onReplay?: ((replay: Replay) => void) | undefined;
 };
@@ -100,6 +103,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
       const consumed = await client.$executeRaw`UPDATE artifacts SET consumed_at = ${nowDate()}
         WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`;
       if (consumed === 0) await refuseSecondUse(idHash);
+      else if (kind === 'DeviceCode') deps.redemptions?.note();
     },
 
     async destroy(id) {

@@ -3,6 +3,7 @@ import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type Database, sql } from '../../platform/db/index.js';
 import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
+import type { Redemptions } from './redemptions.js';
 import type { Revocation } from './revocation.js';
 import type { SessionContext } from './session-context.js';
 import { type GrantStanding, standingGrant } from './standing.js';
@@ -20,10 +21,11 @@ type Deps = {
   context: () => SessionContext;
   basis: () => GrantBasis | undefined;
   origin: () => RequestOrigin | undefined;
+  redemptions: Redemptions;
 };
 
 /** The adapter of Grant, in a table of its own. Its id is no bearer value: nothing is given to whoever knows it. */
-export function createGrantAdapter({ db, codec, revocation, context, basis, origin }: Deps): Adapter {
+export function createGrantAdapter({ db, codec, revocation, context, basis, origin, redemptions }: Deps): Adapter {
   const { client } = db;
 
   /** A sign-in that is just happening speaks for itself, any other by its session: it must not have ended meanwhile. */
@@ -41,7 +43,7 @@ export function createGrantAdapter({ db, codec, revocation, context, basis, orig
       if (!isKey(id)) return undefined;
       const [stored] = await client.$queryRaw<{ payload: string; revoked_at: Date | null }[]>`
         SELECT payload, revoked_at FROM grants WHERE id = ${id}`;
-      if (!stored || stored.revoked_at !== null) return undefined;
+      if (!stored || (stored.revoked_at !== null && !redemptions.isOfThisRequest())) return undefined;
       const payload = codec.open(places.grant(id), stored.payload);
       return payload && { ...payload, jti: id };
     },

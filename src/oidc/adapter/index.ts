@@ -12,6 +12,7 @@ import { type ClientSource, createClientAdapter } from './clients.js';
 import { createGrantAdapter, type GrantBasis } from './grants.js';
 import { isArtifactKind } from './kinds.js';
 import { createPayloadCodec } from './payloads.js';
+import { createRedemptions } from './redemptions.js';
 import { createRefreshTokenAdapter, type RefreshTokenReuse } from './refresh-tokens.js';
 import { createRefreshUses, type RefreshUses } from './refresh-uses.js';
 import { createRevocation } from './revocation.js';
@@ -67,15 +68,24 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
   const codec = createPayloadCodec(secrets.sealer, deps.onUnreadable);
   const revocation = createRevocation({ db });
   const uses = deps.refreshUses ?? createRefreshUses();
+  const redemptions = createRedemptions();
   const context = createSessionContexts(() => requestContext?.()?.session);
   const build = (modelName: string): Adapter => {
     if (modelName === 'Grant') {
       const basis = () => requestContext?.()?.grantBasis;
-      return createGrantAdapter({ db, codec, revocation, context, basis, origin: () => requestContext?.() });
+      return createGrantAdapter({ db, codec, revocation, context, basis, origin: () => requestContext?.(), redemptions });
     }
     if (modelName === 'Session') return createSessionAdapter({ db, codec, context, client: requestContext });
     if (modelName === 'Client') return createClientAdapter({ clients, revocation });
-    const artifacts = { db, codec, revocation, hmacPepper: secrets.hmacPepper, interactionTtlSeconds, onReplay: deps.onReplay };
+    const artifacts = {
+      db,
+      codec,
+      revocation,
+      hmacPepper: secrets.hmacPepper,
+      interactionTtlSeconds,
+      onReplay: deps.onReplay,
+      redemptions,
+    };
     if (modelName === 'RefreshToken') {
       const reuseWindowSeconds = deps.refreshReuseWindowSeconds ?? 0;
       return createRefreshTokenAdapter({ ...artifacts, uses, reuseWindowSeconds, onReuse: deps.onRefreshTokenReuse });
