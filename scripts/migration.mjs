@@ -1,4 +1,5 @@
 // npm run migration -- NAME: writes the SQL that leads from the models of the newest migration to today's, for both databases.
+// Migrations only add, so that the version before works on the new schema; see "Migrations only add" in DECISIONS.md, and the test of it.
 // The models as they were at the newest migration are kept in prisma/migrated.prisma; `--check` only says whether they differ.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -27,6 +27,7 @@ export async function openCurrentDatabase({
   onStatement?: (seconds: number) => void;
 }): Promise<Database> {
   const migrated = await migrate({ url, directory });
+  if (migrated.ahead.length > 0) log.info({ migrations: migrated.ahead }, 'the database is of a newer version, which this one works with');
   if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
   return openDatabase({
     url,

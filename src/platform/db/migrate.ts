@@ -11,7 +11,12 @@ import { databaseProviderOf, SQLITE_BUSY_TIMEOUT_MS } from './database.js';
 /** Prisma's own advisory lock on PostgreSQL, so that `prisma migrate deploy` and a starting server wait for each other. */
 const PRISMA_ADVISORY_LOCK = 72707369;
 
-export type MigrationReport = { applied: string[]; total: number };
+export type MigrationReport = {
+  applied: string[];
+  total: number;
+  /** Migrations of a newer version that this one does not know and works with; see `readableBy`. */
+  ahead: string[];
+};
 
 type Migration = { name: string; sql: string; checksum: string };
 type AppliedMigration = { name: string; checksum: string; finished: boolean };
@@ -31,18 +36,18 @@ type MigrationSession = {
  * Prisma's (`_prisma_migrations`), so its own `migrate deploy` and `migrate status` agree with it.
  * @param url DATABASE_URL
  * @param directory the `prisma` folder, which holds `<provider>/migrations/<name>/migration.sql`
- * @throws AppError `database.migration_changed` when an applied migration's file was edited since, `database.newer` when the database has
- *   migrations this version does not know, `database.migration_failed` when an earlier attempt was left unfinished
+ * @throws AppError `database.migration_changed` when an applied migration's file was edited since, `database.newer` when a newer version took
+ *   away what this one uses, `database.migration_failed` when an earlier attempt was left unfinished
  */
 export async function migrate({ url, directory }: { url: string; directory: string }): Promise<MigrationReport> {
   const migrations = await readMigrations(url, directory);
   const session = await openSession(url);
   try {
     await session.ensureTable();
-    const pending = pendingOf(migrations, await session.applied());
+    const { pending, ahead } = compare(migrations, await session.applied());
     for (const migration of pending) await session.apply(migration);
     await session.commit();
-    return { applied: pending.map(({ name }) => name), total: migrations.length };
+    return { applied: pending.map(({ name }) => name), total: migrations.length, ahead };
   } finally {
     await session.close();
   }
@@ -54,7 +59,7 @@ export async function pendingMigrations({ url, directory }: { url: string; direc
   const session = await openSession(url);
   try {
     await session.ensureTable();
-    return pendingOf(migrations, await session.applied()).map(({ name }) => name);
+    return compare(migrations, await session.applied()).pending.map(({ name }) => name);
   } finally {
     await session.close();
   }
@@ -71,17 +76,22 @@ async function readMigrations(url: string, directory: string): Promise<Migration
   );
 }
 
-function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migration[] {
+/**
+ * Whether a version can work with a migration it does not know. Migrations only add, so versions that serve side by side, or that somebody goes
+ * back to, work with those of newer ones. One that takes away says in its name since which migration nobody needs what it takes:
+ * `20270301120000_contract_20261201120000_drop_old_column` is for every version that knows 20261201120000 or a later one.
+ * @param newestKnown the name of this version's newest migration
+ */
+export function readableBy(newestKnown: string, unknown: string): boolean {
+  const [, contract, since] = /^\d{14}_(contract)_?(\d{14})?/.exec(unknown) ?? [];
+  return !contract || (since !== undefined && newestKnown.slice(0, 14) >= since);
+}
+
+function compare(migrations: Migration[], applied: AppliedMigration[]): { pending: Migration[]; ahead: string[] } {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
+  const ahead: string[] = [];
   for (const row of applied) {
     const migration = known.get(row.name);
-    if (!migration) {
-      throw new AppError(
-        'database.newer',
-        500,
-        `The database has the migration ${row.name}, which this version does not know. Run the newer version.`,
-      );
-    }
     if (!row.finished) {
       throw new AppError(
         'database.migration_failed',
@@ -89,7 +99,16 @@ function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migrat
         `The migration ${row.name} was begun and not finished. Restore the backup, or repair it and mark it with "prisma migrate resolve".`,
       );
     }
-    if (row.checksum !== migration.checksum) {
+    if (!migration) {
+      if (!readableBy(migrations.at(-1)?.name ?? '', row.name)) {
+        throw new AppError(
+          'database.newer',
+          500,
+          `The database has the migration ${row.name}, which took away what this version uses. Run the newer version.`,
+        );
+      }
+      ahead.push(row.name);
+    } else if (row.checksum !== migration.checksum) {
       throw new AppError(
         'database.migration_changed',
         500,
@@ -98,7 +117,7 @@ function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migrat
     }
   }
   const done = new Set(applied.map(({ name }) => name));
-  return migrations.filter(({ name }) => !done.has(name));
+  return { pending: migrations.filter(({ name }) => !done.has(name)), ahead };
 }
 
 function openSession(url: string): Promise<MigrationSession> {
