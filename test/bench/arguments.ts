@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { operations } from './operations.js';
+
+export type Database = 'sqlite' | 'postgresql';
+
+export type Plan = {
+  operations: string[];
+  databases: Database[];
+  workers: number;
+  /** measured time of each operation on each side */
+  durationSeconds: number;
+  sliceSeconds: number;
+  warmUpSeconds: number;
+  growth: boolean;
+  accounts: number;
+  tokens: number;
+  jsonFile: string | undefined;
+  chartFile: string | undefined;
+  profileFolder: string | undefined;
+};
+
+const names = operations.map(({ name }) => name);
+
+export const USAGE = `npm run bench -- [options]
+
+Ours and bare oidc-provider (in-memory adapter, same key size, clients and claims) take turns in short slices.
+
+  --operation NAME   one or several, with commas: ${names.join(', ')}
+  --database NAME    sqlite, postgresql, or both (the default)
+  --workers N        processes of ours (needs postgresql when above 1)
+  --duration S       seconds measured for each operation and side (default 6), in slices of 1 s, after 1.5 s of warm-up
+  --growth           a full database against an empty one: 1,000,000 accounts, 5,000,000 token rows
+  --accounts N, --tokens N   how full
+  --json FILE        an array of the figures
+  --chart FILE       the chart of the README (scripts/pictures/bench.svg)
+  --profile FOLDER   processor profiles of ours (--cpu-prof)
+`;
+
+/** @throws Error for what cannot be meant */
+export function readArguments(argv: readonly string[]): Plan | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      operation: { type: 'string' },
+      database: { type: 'string' },
+      workers: { type: 'string', default: '1' },
+      duration: { type: 'string', default: '6' },
+      growth: { type: 'boolean', default: false },
+      accounts: { type: 'string', default: '1000000' },
+      tokens: { type: 'string', default: '5000000' },
+      json: { type: 'string' },
+      chart: { type: 'string' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const number = (name: string, text: string, least: number) => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < least) throw new Error(`--${name} must be a number of at least ${least}`);
+    return value;
+  };
+  const workers = number('workers', values.workers, 1);
+  const database = values.database ?? (workers > 1 ? 'postgresql' : 'both');
+  if (!['sqlite', 'postgresql', 'both'].includes(database)) throw new Error('--database must be sqlite, postgresql or both');
+  if (workers > 1 && database !== 'postgresql') throw new Error('--workers above 1 needs --database postgresql');
+  const chosen = values.operation?.split(',') ?? names;
+  const unknown = chosen.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new Error(`no operation ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  return {
+    operations: chosen,
+    databases: database === 'both' ? ['sqlite', 'postgresql'] : [database as Database],
+    workers,
+    durationSeconds: number('duration', values.duration, 1),
+    sliceSeconds: 1,
+    warmUpSeconds: 1.5,
+    growth: values.growth,
+    accounts: number('accounts', values.accounts, 1),
+    tokens: number('tokens', values.tokens, 0),
+    jsonFile: values.json,
+    chartFile: values.chart,
+    profileFolder: values.profile,
+  };
+}

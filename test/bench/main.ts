@@ -1,0 +1,119 @@
+/** npm run bench: ours and the yardstick by turns, in one run (see `USAGE`). */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { onServer, startPostgres, type TestPostgres } from '../support/postgres.js';
+import { type Plan, readArguments, USAGE } from './arguments.js';
+import { chartOf } from './chart.js';
+import { compare, type Figures } from './figures.js';
+import { fillUp } from './growth.js';
+import { measure } from './measure.js';
+import { openPostBox } from './post-box.js';
+import { argon2Shares, describeRun, table } from './report.js';
+import { type Installation, install, openYardstick, type Side, start } from './sides.js';
+
+const say = (text: string) => console.error(text);
+
+/** Against which side the others are held, and which side is of which database. */
+type Field = { sides: { side: Side; database: string }[]; against: Side };
+
+async function main(): Promise<void> {
+  const plan = readArguments(process.argv.slice(2));
+  if (plan === 'help') return console.log(USAGE);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'latchkey-bench-'));
+  const closing: (() => Promise<unknown> | undefined)[] = [async () => rmSync(folder, { recursive: true, force: true })];
+  try {
+    const description = describeRun(plan);
+    say(description);
+    let postgres: TestPostgres | undefined;
+    if (plan.databases.includes('postgresql')) {
+      postgres = await startPostgres({ durable: true });
+      closing.push(() => postgres?.stop());
+    }
+    const postBox = await openPostBox();
+    closing.push(postBox.close);
+    const set = async (name: string, database: Plan['databases'][number]): Promise<Installation> => {
+      if (postgres && database === 'postgresql') await onServer(postgres.url, `CREATE DATABASE ${name}`);
+      const databaseUrl = postgres && database === 'postgresql' ? `${postgres.url}/${name}` : undefined;
+      return install({ name, database, databaseUrl, smtpPort: postBox.port, workers: plan.workers, folder });
+    };
+    const opened = async (side: Promise<Side>): Promise<Side> => {
+      const open = await side;
+      closing.push(open.stop);
+      return open;
+    };
+    const figures: Figures[] = [];
+    for (const field of plan.growth ? await growthFields(plan, { set, opened }) : [await yardstickField(plan, { set, opened, folder })]) {
+      figures.push(...(await run(plan, field)));
+    }
+    report(plan, figures, description);
+    if (figures.some(({ ours, yardstick }) => ours.errors + yardstick.errors > 0)) process.exitCode = 1;
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+type Opening = {
+  set: (name: string, database: Plan['databases'][number]) => Promise<Installation>;
+  opened: (side: Promise<Side>) => Promise<Side>;
+};
+
+async function yardstickField(plan: Plan, { set, opened, folder }: Opening & { folder: string }): Promise<Field> {
+  const against = await opened(openYardstick(folder));
+  const sides: Field['sides'] = [];
+  for (const database of plan.databases) {
+    const side = await opened(start(await set(`ours_${database}`, database), plan.profileFolder && path.resolve(plan.profileFolder)));
+    say(`${side.name}: the first start took ${Math.round(side.readyMs)} ms`);
+    sides.push({ side, database });
+  }
+  return { sides, against };
+}
+
+/** The same server twice: over a database that is full, and over its empty twin. */
+async function growthFields(plan: Plan, { set, opened }: Opening): Promise<Field[]> {
+  const fields: Field[] = [];
+  for (const database of plan.databases) {
+    const [empty, full] = [await set(`empty_${database}`, database), await set(`full_${database}`, database)];
+    say(`filling ${database}: ${plan.accounts} accounts, ${plan.tokens} tokens ...`);
+    const begun = performance.now();
+    await fillUp(full, plan);
+    say(`filled in ${Math.round((performance.now() - begun) / 1000)} s`);
+    fields.push({ sides: [{ side: await opened(start(full)), database }], against: await opened(start(empty)) });
+  }
+  return fields;
+}
+
+async function run(plan: Plan, { sides, against }: Field): Promise<Figures[]> {
+  const figures: Figures[] = [];
+  for (const operation of plan.operations) {
+    say(`${operation} ...`);
+    const [yardstick, ...ours] = await measure(operation, [against, ...sides.map(({ side }) => side)], plan);
+    if (!yardstick) continue;
+    for (const [index, measured] of ours.entries()) {
+      const database = sides[index]?.database ?? '';
+      figures.push(compare({ operation, database, workers: plan.workers }, measured, yardstick));
+      for (const each of [measured, yardstick]) if (each.firstError) say(`  ${each.side}: ${each.firstError}`);
+    }
+  }
+  return figures;
+}
+
+function report(plan: Plan, figures: readonly Figures[], description: string): void {
+  console.log(`\n${description}\n\n${table(figures, plan.growth ? 'empty twin' : 'yardstick')}\n`);
+  console.log(
+    'CPU ms: server processor time of one operation. CPU ratio: the other side over ours, median of the rounds; above 1, ours is cheaper.',
+  );
+  if (plan.databases.includes('postgresql'))
+    console.log('PostgreSQL runs in processes of its own: its processor time is not in these figures.');
+  if (!plan.growth) for (const line of argon2Shares(figures)) console.log(line);
+  if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(figures, null, 2)}\n`);
+  if (plan.chartFile) {
+    const [machine = '', versions = ''] = description.split('\n');
+    writeFileSync(plan.chartFile, chartOf(figures, `${machine}; ${versions.split(',')[0]}`));
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

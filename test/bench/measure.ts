@@ -1,0 +1,38 @@
+import type { Plan } from './arguments.js';
+import { operations } from './operations.js';
+import type { Side } from './sides.js';
+
+/** What one slice of one side gave. */
+export type Sample = { operations: number; errors: number; seconds: number; cpuMs: number };
+export type Measured = { side: string; samples: Sample[]; latenciesMs: number[]; firstError: string | undefined };
+
+/**
+ * Lets the sides take turns with one operation: slices of a second, the order turned round after each round, so that what changes on the machine
+ * meanwhile (another process, the heat of the processor) meets all of them alike.
+ */
+export async function measure(name: string, sides: readonly Side[], plan: Plan): Promise<Measured[]> {
+  const operation = operations.find((each) => each.name === name);
+  if (!operation) throw new Error(`no operation ${name}`);
+  const measured = sides.map((side): Measured => ({ side: side.name, samples: [], latenciesMs: [], firstError: undefined }));
+  for (const side of sides) {
+    await side.load.prepare(name, side.kind, side.port);
+    await side.load.run({ milliseconds: plan.warmUpSeconds * 1000 });
+  }
+  const rounds = Math.max(2, Math.round(plan.durationSeconds / plan.sliceSeconds));
+  for (let round = 0; round < rounds; round++) {
+    const turns = sides.map((side, index) => ({ side, into: measured[index] as Measured }));
+    for (const { side, into } of round % 2 === 0 ? turns : turns.reverse()) {
+      // Anew for each slice: a line of tokens that grows for ever would be a load of its own.
+      await side.load.prepare(name, side.kind, side.port);
+      const before = await side.meters.read();
+      const slice = await side.load.run({ milliseconds: plan.sliceSeconds * 1000 });
+      const after = await side.meters.read();
+      into.samples.push({
+        ...{ operations: slice.operations, errors: slice.errors, seconds: slice.seconds, cpuMs: after.cpuMs - before.cpuMs },
+      });
+      into.latenciesMs.push(...slice.latenciesMs);
+      into.firstError ??= slice.firstError;
+    }
+  }
+  return measured;
+}
