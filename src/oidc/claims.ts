@@ -3,7 +3,7 @@ import { type Account, displayNameOf } from '../identity/index.js';
 
 /** Scopes an application may ask for, and the claims each opens (OpenID Connect Core, 5.4). */
 export const claimsByScope: Record<string, string[]> = {
-  openid: ['sub'],
+  openid: ['sub', 'auth_time', 'acr', 'amr'],
   profile: ['name', 'given_name', 'family_name', 'preferred_username', 'updated_at'],
   email: ['email', 'email_verified'],
   roles: ['roles'],

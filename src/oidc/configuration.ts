@@ -3,7 +3,9 @@ import type { Config } from '../config/index.js';
 import type { Account } from '../identity/index.js';
 import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import { authenticationContexts } from './authentication-contexts/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
+import { checkClaimsParameter } from './claims-parameter.js';
 import { checkClientAssertion } from './client-assertions.js';
 import type { ClientCertificates } from './client-certificates/index.js';
 import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, extraClientMetadata } from './clients/index.js';
@@ -106,6 +108,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     routes,
     scopes: ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'],
     claims: claimsByScope,
+    acrValues: [...authenticationContexts.names],
     responseTypes: ['code'],
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: (_ctx, accountId, client) => deps.pairwiseSubject(accountId, client),
@@ -178,6 +181,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayRevoke(client, token) },
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
       clientCredentials: { enabled: true },
+      claimsParameter: { enabled: true, assertClaimsParameter: checkClaimsParameter },
       backchannelLogout: { enabled: true },
       deviceFlow: deps.deviceFlow,
       rpInitiatedLogout: {

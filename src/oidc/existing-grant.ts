@@ -1,4 +1,5 @@
 import { errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
+import { isOpenedBy, requestedPersonalClaims } from './claims-parameter.js';
 import type { RequestContexts } from './request-context.js';
 
 /** What a person allowed a client before: scopes by resource, '' for the OpenID scopes. */
@@ -25,7 +26,7 @@ export function createLoadExistingGrant({
     const own = existing?.accountId === account.accountId && existing.clientId === client.clientId ? existing : undefined;
     if (own && ctx.oidc.result?.consent) return own;
     if (client.first_party) return extend(ctx, own ?? newGrant(ctx), requestedScopes(ctx));
-    if (own) return own;
+    if (own) return extend(ctx, own, new Map());
     // prompt=consent asks anew whatever was allowed before.
     if (ctx.oidc.prompts.has('consent')) return undefined;
     const remembered = await consents.find(account.accountId, client.clientId);
@@ -72,8 +73,13 @@ async function extend(ctx: KoaContextWithOIDC, grant: Grant, scopes: ScopesByRes
     if (resource) grant.addResourceScope(resource, missing.join(' '));
     else grant.addOIDCScope(missing.join(' '));
   }
-  const claims = [...ctx.oidc.requestParamClaims];
-  if (ctx.oidc.client?.first_party && claims.length > 0) {
+  // A claim by itself is no more than the scope that opens it.
+  const scope = new Set(grant.getOIDCScope().split(' '));
+  const known = new Set(grant.getOIDCClaims());
+  const claims = requestedPersonalClaims(ctx).filter(
+    (claim) => !known.has(claim) && (ctx.oidc.client?.first_party || isOpenedBy(claim, scope)),
+  );
+  if (claims.length > 0) {
     grant.addOIDCClaims(claims);
     added = true;
   }

@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import { answerContexts, authenticationContexts } from './authentication-contexts/index.js';
 import { forgetOldClientKeys } from './client-keys.js';
 import type { DeviceFlow } from './device/index.js';
 import { leaveOutEmptyLists } from './discovery-document.js';
@@ -39,6 +40,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerUnavailable,
     dressForwardingForms(deps.forward),
     joinParallelSignIns,
+    answerContexts(authenticationContexts),
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),

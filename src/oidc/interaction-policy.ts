@@ -1,4 +1,6 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { authenticationContexts, createContextCheck } from './authentication-contexts/index.js';
+import { requestedPersonalClaims } from './claims-parameter.js';
 import { requestedScopes } from './existing-grant.js';
 
 const { Check, base } = interactionPolicy;
@@ -16,6 +18,9 @@ export function buildInteractionPolicy() {
       return session?.accountId && !account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
     }),
   );
+  const login = policy.get('login');
+  for (const reason of ['essential_acr', 'essential_acrs']) login?.checks.remove(reason);
+  login?.checks.add(createContextCheck(authenticationContexts));
   const consent = policy.get('consent');
   // Native applications are asked every time by default (RFC 8252, 8.6); the operator's own are exempt, as everywhere.
   const native = consent?.checks.get('native_client_prompt');
@@ -38,5 +43,5 @@ export function buildInteractionPolicy() {
 function allRequested(ctx: KoaContextWithOIDC) {
   const { '': missingOIDCScope = [], ...resources } = Object.fromEntries(requestedScopes(ctx));
   const missingResourceScopes = Object.fromEntries(Object.entries(resources).filter(([, scopes]) => scopes.length > 0));
-  return { missingOIDCScope, missingResourceScopes };
+  return { missingOIDCScope, missingResourceScopes, missingOIDCClaims: requestedPersonalClaims(ctx) };
 }

@@ -15,7 +15,7 @@ export type Format = {
   device(userAgent: string | undefined): string;
   /** What a permission allows, in words; its own name where there are none. */
   permission(name: string): string;
-  scopeGroups(scopes: readonly string[], resources?: readonly ResourceScopes[]): ScopeGroups;
+  scopeGroups(scopes: readonly string[], resources?: readonly ResourceScopes[], claims?: readonly string[]): ScopeGroups;
 };
 
 export function createFormat(texts: Texts): Format {
@@ -24,6 +24,10 @@ export function createFormat(texts: Texts): Format {
   const scope = (name: string, description?: string): string => {
     const key = `scope.${name}`;
     return texts.has(key) ? texts.t(key) : (description ?? texts.t('scope.other', { scope: name }));
+  };
+  const claim = (name: string): string => {
+    const key = `claim.${name}`;
+    return texts.has(key) ? texts.t(key) : texts.t('claim.other', { claim: name });
   };
   return {
     timeText,
@@ -37,8 +41,8 @@ export function createFormat(texts: Texts): Format {
       const key = `permission.${name}`;
       return texts.has(key) ? texts.t(key) : name;
     },
-    scopeGroups: (scopes, resources = []) => ({
-      who: scopes.filter((name) => name !== 'offline_access').map((name) => scope(name)),
+    scopeGroups: (scopes, resources = [], claims = []) => ({
+      who: [...new Set([...scopes.filter((name) => name !== 'offline_access').map((name) => scope(name)), ...claims.map(claim)])],
       what: resources
         .filter(({ scopes: items }) => items.length > 0)
         .map(({ name, scopes: items }) => ({ resource: name, items: items.map((item) => item.description ?? scope(item.name)) })),

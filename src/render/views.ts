@@ -39,6 +39,8 @@ export type ConsentView = FormModel & {
   forDevice?: boolean | undefined;
   /** OpenID scopes that are asked for, `offline_access` among them */
   scopes: readonly string[];
+  /** what it wants to know beside them, by the names of claims */
+  claims?: readonly string[] | undefined;
   resources?: readonly ResourceScopes[] | undefined;
   /** was something allowed before: only what is new is asked */
   alreadyAllowed?: boolean | undefined;

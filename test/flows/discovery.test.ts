@@ -26,6 +26,7 @@ describe('discovery', () => {
 
   it('promises exactly what is built: a new member is a decision, not an accident of the library', () => {
     expect(Object.keys(metadata).sort()).toEqual([
+      'acr_values_supported',
       'authorization_encryption_alg_values_supported',
       'authorization_encryption_enc_values_supported',
       'authorization_endpoint',

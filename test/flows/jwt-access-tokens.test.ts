@@ -50,6 +50,9 @@ describe.each(databases)('a JWT access token on %s', (provider) => {
       const { iat, exp, jti } = decodeJwt(token);
       expect(body).toEqual({
         active: true,
+        acr: 'urn:latchkey:acr:password',
+        amr: ['pwd'],
+        auth_time: expect.any(Number),
         iss: server.url,
         aud: API,
         sub: accountId,

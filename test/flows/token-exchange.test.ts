@@ -38,6 +38,10 @@ describe.each(databases)('token exchange (RFC 8693) on %s', (provider) => {
       scope: 'orders:read',
       act: { sub: 'orders', client_id: 'orders' },
     });
+    // When and how the person signed in stays the same through exchanges (RFC 9068, section 2.2.1).
+    const { acr, amr, auth_time } = decodeJwt(token);
+    expect(claims).toMatchObject({ acr, amr, auth_time });
+    expect(auth_time).toEqual(expect.any(Number));
     const as = net.configOf('orders').serverMetadata() as oauth.AuthorizationServer;
     const request = new Request(`${WAREHOUSE}/stock`, { headers: { authorization: `Bearer ${given.access_token}` } });
     expect(await oauth.validateJwtAccessToken(as, request, WAREHOUSE, { [oauth.allowInsecureRequests]: true })).toMatchObject({

@@ -77,6 +77,7 @@ export function buildViewCases(words: Words): ViewCases {
       },
       maximal: {
         ...{ ...action, account, switchAccount: action, clientId: words.client, redirectHost: words.text, scopes, resources },
+        claims: ['name', words.text],
         ...{ alreadyAllowed: true, remembered: true, applicationsUrl: '/account/applications', policyUrl: words.url, termsUrl: words.url },
         errors: [{ code: 'field.required' }],
       },

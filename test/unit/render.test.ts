@@ -154,7 +154,7 @@ describe('templates', () => {
     const keys = named.flatMap(([, ...found]) => found);
     expect(keys.length).toBeGreaterThan(100);
     expect(keys.filter((key) => !(key in english))).toEqual([]);
-    const computed = /^(problem|error|scope|permission|notice|mail|account\.nav_|form\.strength_|check\.(verify|reset)$)/;
+    const computed = /^(problem|error|scope|claim|permission|notice|mail|account\.nav_|form\.strength_|check\.(verify|reset)$)/;
     expect(Object.keys(english).filter((key) => !computed.test(key) && !everything.includes(`'${key}'`))).toEqual([]);
   });
 

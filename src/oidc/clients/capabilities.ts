@@ -33,7 +33,6 @@ export const notYet: ReadonlySet<string> = new Set([
   'backchannel_client_notification_endpoint',
   'backchannel_token_delivery_mode',
   'backchannel_user_code_parameter',
-  'default_acr_values',
   'frontchannel_logout_session_required',
   'frontchannel_logout_uri',
   'request_object_encryption_alg',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authenticationContexts } from '../authentication-contexts/index.js';
 import { scopeNamePattern } from '../resources/index.js';
 import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, PROFILE_NAMES } from './capabilities.js';
 import { CERTIFICATE_METHODS, certificateMembers } from './certificates.js';
@@ -147,6 +148,7 @@ export const clientMetadataSchema = z.object({
   ...certificateMembers,
   require_pushed_authorization_requests: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
+  default_acr_values: listOf(choiceOf(authenticationContexts.names, 'a class of sign-ins that can be had here'), 10).optional(),
   default_max_age: z.int().min(0).max(MAX_REFRESH_TTL_SECONDS).optional(),
   software_id: z.string().max(200).regex(displayable).optional(),
   software_version: z.string().max(100).regex(displayable).optional(),

@@ -84,7 +84,7 @@ export function createExchange({ findResource, findAccount, jwtAccessTokens, aud
     const now = nowSeconds();
     token.exp = Math.min(now + token.expiration, subject.expiresAtSeconds);
     await bind(provider, ctx, token, binding);
-    exchanged.set(token, { grant_client_id: grant.clientId, ...(act ? { act } : {}) });
+    exchanged.set(token, { ...subject.signIn, grant_client_id: grant.clientId, ...(act ? { act } : {}) });
     ctx.oidc.entity('Grant', grant);
     ctx.oidc.entity('AccessToken', token);
     ctx.body = {

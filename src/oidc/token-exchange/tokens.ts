@@ -1,4 +1,5 @@
 import { errors, type Grant, type Provider } from 'oidc-provider';
+import { type SignInClaims, signInClaimsIn } from '../authentication-contexts/index.js';
 import type { TokenExchangePolicy } from '../clients/index.js';
 import type { JwtAccessTokens } from '../jwt-access-tokens/index.js';
 
@@ -15,6 +16,8 @@ export type PresentedToken = {
   scopes: ReadonlySet<string>;
   expiresAtSeconds: number;
   actor: Actor | undefined;
+  /** when and how its person signed in */
+  signIn: SignInClaims;
   /** thumbprint of the key it is bound to */
   jkt: string | undefined;
   /** bound to a client certificate */
@@ -41,6 +44,7 @@ export function createTokenFinder({ jwtAccessTokens }: { jwtAccessTokens: Pick<J
       scopes: wordsOf(scope),
       expiresAtSeconds: token.expiresAtSeconds,
       actor: act as Actor | undefined,
+      signIn: signInClaimsIn(token.claims),
       jkt: textOf(jkt),
       certificateBound: x5t !== undefined,
     };
@@ -63,6 +67,7 @@ export function createTokenFinder({ jwtAccessTokens }: { jwtAccessTokens: Pick<J
       scopes: wordsOf(token.scope),
       expiresAtSeconds: token.exp ?? 0,
       actor: undefined,
+      signIn: signInClaimsIn(token.extra),
       jkt,
       certificateBound: x5t !== undefined,
     };

@@ -46,9 +46,11 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           forDevice: details.forDevice,
           redirectHost: details.redirectUri ? hostOf(details.redirectUri) : '',
           scopes: details.missingScopes,
+          claims: details.missingClaims,
           resources: describeResources(details.missingResourceScopes, findResource),
           alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
-          remembered: client?.source !== 'registered' && !details.askedEveryTime,
+          // Single claims are not among what is remembered.
+          remembered: client?.source !== 'registered' && !details.askedEveryTime && details.missingClaims.length === 0,
           applicationsUrl: '/account/applications',
           policyUrl: client?.policyUri,
           termsUrl: client?.termsUri,
