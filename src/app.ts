@@ -20,6 +20,7 @@ import { createDevicePages } from './pages/device/index.js';
 import { createEmailPages } from './pages/email/index.js';
 import { createErrorEdge } from './pages/error-edge.js';
 import { createInteractionPages } from './pages/interaction/index.js';
+import { createOutcomes } from './pages/outcomes.js';
 import { createPageKit } from './pages/page-kit.js';
 import { createPasswordStrengthRoutes } from './pages/password-strength.js';
 import { createProviderPages } from './pages/provider-pages.js';
@@ -55,6 +56,7 @@ export function createApp(services: Services): App {
   const csrf = createCsrf({ secrets: config.cookieSecrets, issuerUrl: config.issuerUrl, names });
   const pages = createPageKit({ renderer: services.renderer, csrf });
   const cookies = createBrowserCookies({ names });
+  const outcomes = createOutcomes({ names });
   const { findClient, findResource } = services;
   const mailboxUrl = services.mailer.mailbox ? '/dev/mailbox' : undefined;
 
@@ -191,14 +193,18 @@ export function createApp(services: Services): App {
       pages,
       identity,
       cookies,
+      outcomes,
       continueTo,
       open: config.registration,
       passwordMinLength,
       verificationTtlSeconds: config.verificationTtlSeconds,
       mailboxUrl,
     }),
-    createRecoveryPages({ pages, identity, cookies, continueTo, passwordMinLength, resetTtlSeconds: config.resetTtlSeconds, mailboxUrl }),
-    createEmailPages({ pages, identity }),
+    createRecoveryPages({
+      ...{ pages, identity, cookies, outcomes, continueTo, passwordMinLength, mailboxUrl },
+      resetTtlSeconds: config.resetTtlSeconds,
+    }),
+    createEmailPages({ pages, outcomes, identity }),
     createAccountPages({
       ...services,
       ...{ pages, cookies, browserSessions, passwordMinLength, mailboxUrl },

@@ -86,7 +86,13 @@ export type VerifyView = FormModel & {
   forgotUrl?: string | undefined;
 };
 
-export type VerifiedView = { email?: string | undefined; continueUrl: string; signedIn: boolean };
+export type VerifiedView = {
+  email?: string | undefined;
+  continueUrl: string;
+  signedIn: boolean;
+  /** the application asked in another browser, so it is not there that the button leads */
+  elsewhere?: boolean | undefined;
+};
 
 /** Field: `email`. */
 export type ForgotView = FormModel & { email?: string | undefined; loginUrl: string };

@@ -109,6 +109,10 @@ test('a newcomer gets from the start page to a verified sign-in, and out again',
   await look();
   await page.getByRole('link', { name: 'Open the development mailbox' }).click();
   await look();
+  // Back shows the page again; the browser does not ask whether to send the form once more.
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+  await page.goForward();
   await page
     .getByRole('link', { name: /confirm|address/i })
     .first()
@@ -125,8 +129,11 @@ test('a newcomer gets from the start page to a verified sign-in, and out again',
   await look();
 
   // The same browser goes on where it left off: consent.
-  await page.getByRole('link', { name: /^Continue/ }).click();
+  await page.getByRole('link', { name: 'Continue to Demo Shop' }).click();
   await page.getByRole('heading', { name: 'Demo Shop asks for access' }).waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Your address is confirmed' }).waitFor();
+  await page.goForward();
   const asked = (await page.textContent('main')) ?? '';
   for (const words of ['Nora Newcomer', email, 'See your email address', 'See your orders', 'Keep this access', '127.0.0.1'])
     expect(asked).toContain(words);

@@ -36,6 +36,7 @@ const PATHS = [
     '/account/profile',
   ],
   ...['/register', '/register/resend', '/register/verify', '/forgot', '/reset', '/password/strength', '/account', '/account/password'],
+  ...['/register/check-mail', '/register/verified', '/forgot/check-mail', '/reset/done', '/email/changed'],
   ...['/account/email', '/account/email/cancel', '/email/confirm', '/account/api-keys', '/account/api-keys/revoke'],
   ...['/account/sessions', '/account/applications', '/interaction/UID', '/interaction/UID/login', '/interaction/UID/consent', '/'],
   ...['/interaction/UID/switch', '/interaction/UID/cancel', '/authorize/UID', '/dev/mailbox', '/dev/mailbox/UID', '/account/sign-out'],

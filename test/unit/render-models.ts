@@ -118,7 +118,7 @@ export function buildViewCases(words: Words): ViewCases {
     },
     'interaction/verified': {
       minimal: { continueUrl: '/account', signedIn: true },
-      maximal: { continueUrl: words.url, signedIn: false, email: words.email },
+      maximal: { continueUrl: words.url, signedIn: true, email: words.email, elsewhere: true },
     },
     'interaction/forgot': {
       minimal: { ...form, loginUrl: '/login' },

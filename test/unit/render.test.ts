@@ -97,6 +97,15 @@ describe('pages', () => {
     expect(html).toMatch(/<input id="email"[^>]* value="ada@"[^>]* aria-invalid="true" aria-describedby="email-hint email-error"/);
   });
 
+  it('write each button in one piece, which wraps as a sentence does', () => {
+    for (const [name, html] of eachPage(plainWords)) {
+      for (const [, words = ''] of html.matchAll(/<(?:a|button)[^>]* class="button[^>]*>([\s\S]*?)<\/(?:a|button)>/g)) {
+        // The button is a flex box: text beside an element, or two elements, would be columns of their own.
+        expect(words.trim(), name).toMatch(/^(<span>.*<\/span>|[^<]+)$/s);
+      }
+    }
+  });
+
   it('never send a password back', () => {
     for (const [name, html] of eachPage(plainWords)) {
       for (const input of html.match(/<input[^>]*type="password"[^>]*>/g) ?? []) expect(input, name).not.toMatch(/\svalue=/);

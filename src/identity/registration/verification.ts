@@ -41,7 +41,7 @@ export type Verification = {
   inspect(
     token: string,
     options?: { browserToken?: string | undefined },
-  ): Promise<{ state: TokenState; email?: string; sameBrowser: boolean }>;
+  ): Promise<{ state: TokenState; email?: string; sameBrowser: boolean; continueTo?: string | undefined }>;
   /**
    * Confirms the address: the attempt becomes the account, every other link of the address stops working. Of any number of calls at once one
    * succeeds, and a call that fails for its password uses nothing up.
@@ -134,7 +134,9 @@ export function createVerification(deps: VerificationDeps): Verification {
     async inspect(token, { browserToken } = {}) {
       const found = await attempts.inspect(token);
       if (found.state === 'unknown') return { state: 'unknown', sameBrowser: false };
-      return { state: found.state, email: found.attempt.email, sameBrowser: attempts.isFromBrowser(found.attempt, browserToken) };
+      const { state, attempt } = found;
+      const sameBrowser = attempts.isFromBrowser(attempt, browserToken);
+      return { state, email: attempt.email, sameBrowser, continueTo: attempt.continueTo ?? undefined };
     },
 
     async verify(request) {

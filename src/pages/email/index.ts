@@ -3,14 +3,20 @@
  * which another address is asked for (pages/account).
  */
 import Router from '@koa/router';
+import { z } from 'zod';
 import type { Identity } from '../../identity/index.js';
 import { tokenError, tokenOf } from '../mail-link.js';
+import type { Outcomes } from '../outcomes.js';
 import type { PageKit } from '../page-kit.js';
+import { seeOther } from '../see-other.js';
 
 const PATH = '/email/confirm';
 
-export function createEmailPages({ pages, identity }: { pages: PageKit; identity: Pick<Identity, 'emailChange'> }): Router {
+export type EmailPagesDeps = { pages: PageKit; outcomes: Outcomes; identity: Pick<Identity, 'emailChange'> };
+
+export function createEmailPages({ pages, outcomes, identity }: EmailPagesDeps): Router {
   const router = new Router();
+  const changed = outcomes('email_changed', '/email/changed', z.object({ newEmail: z.string() }));
 
   // Scanners open links, so the link only opens a page; its button consumes the token.
   router.get(PATH, async (ctx) => {
@@ -23,7 +29,13 @@ export function createEmailPages({ pages, identity }: { pages: PageKit; identity
   router.post(PATH, async (ctx) => {
     const form = await pages.form(ctx);
     const { email } = await identity.emailChange.confirm({ token: tokenOf(form.get('token')), ip: ctx.ip });
-    pages.show(ctx, 'interaction/email-changed', { newEmail: email, continueUrl: '/account' });
+    changed.show(ctx, { newEmail: email });
+  });
+
+  router.get('/email/changed', (ctx) => {
+    const told = changed.read(ctx);
+    if (!told) return seeOther(ctx, '/account');
+    pages.show(ctx, 'interaction/email-changed', { ...told, continueUrl: '/account' });
   });
 
   return router;

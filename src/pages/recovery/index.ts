@@ -4,27 +4,36 @@
  */
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { z } from 'zod';
 import type { Identity } from '../../identity/index.js';
 import { AppError } from '../../platform/errors.js';
 import { toFormErrors } from '../../render/index.js';
 import type { BrowserCookies } from '../browser-cookies.js';
 import type { ContinueTo } from '../continue-to.js';
 import { tokenError, tokenOf } from '../mail-link.js';
+import type { Outcomes } from '../outcomes.js';
 import type { PageKit } from '../page-kit.js';
+import { seeOther } from '../see-other.js';
 
 export type RecoveryPagesDeps = {
   pages: PageKit;
   identity: Pick<Identity, 'recovery'>;
   cookies: BrowserCookies;
+  outcomes: Outcomes;
   continueTo: ContinueTo;
   passwordMinLength: number;
   resetTtlSeconds: number;
   mailboxUrl: string | undefined;
 };
 
+const mailedSchema = z.object({ email: z.string(), interaction: z.string().optional() });
+const doneSchema = z.object({ interaction: z.string().optional() });
+
 export function createRecoveryPages(deps: RecoveryPagesDeps): Router {
   const { pages, identity, cookies, continueTo } = deps;
   const router = new Router();
+  const mailed = deps.outcomes('reset_asked', '/forgot/check-mail', mailedSchema);
+  const done = deps.outcomes('reset_done', '/reset/done', doneSchema);
   const loginUrl = (interaction: string | undefined) => (interaction ? `/interaction/${interaction}` : '/account');
 
   router.get('/forgot', async (ctx) => {
@@ -56,6 +65,13 @@ export function createRecoveryPages(deps: RecoveryPagesDeps): Router {
       );
       return;
     }
+    mailed.show(ctx, { email, interaction });
+  });
+
+  router.get('/forgot/check-mail', async (ctx) => {
+    const told = mailed.read(ctx);
+    if (!told) return seeOther(ctx, '/forgot');
+    const { email, interaction } = told;
     pages.show(
       ctx,
       'interaction/check-mail',
@@ -63,12 +79,12 @@ export function createRecoveryPages(deps: RecoveryPagesDeps): Router {
         kind: 'reset',
         email,
         validHours: Math.max(1, Math.round(deps.resetTtlSeconds / 3600)),
-        resend: { action: '/forgot', hidden: { ...hidden, email } },
+        resend: { action: '/forgot', hidden: { ...(interaction ? { interaction } : {}), email } },
         changeUrl: interaction ? `/forgot?interaction=${interaction}` : '/forgot',
         loginUrl: loginUrl(interaction),
         mailboxUrl: deps.mailboxUrl,
       },
-      { client },
+      { client: await continueTo.client(interaction) },
     );
   });
 
@@ -108,7 +124,15 @@ export function createRecoveryPages(deps: RecoveryPagesDeps): Router {
       return showReset(ctx, token, error);
     }
     cookies.setNotice(ctx, 'password_reset');
-    pages.show(ctx, 'interaction/reset-done', { continueUrl: '/account' });
+    // Where this browser asked for the mail it knows what for; any other one goes to the account.
+    done.show(ctx, { interaction: mailed.read(ctx)?.interaction });
+  });
+
+  router.get('/reset/done', async (ctx) => {
+    const told = done.read(ctx);
+    if (!told) return seeOther(ctx, '/account');
+    const client = await continueTo.client(told.interaction);
+    pages.show(ctx, 'interaction/reset-done', { continueUrl: await continueTo.url(told.interaction) }, { client });
   });
 
   return router;

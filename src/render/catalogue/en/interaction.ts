@@ -46,6 +46,8 @@ export const interaction = {
   'verified.lead_unnamed': 'It now belongs to your account.',
   'verified.continue_client': 'Continue to {client}',
   'verified.continue': 'Continue',
+  'verified.elsewhere': 'To continue to {client}, go back to the browser in which you created your account.',
+  'verified.account': 'Go to your account',
   'verified.login': 'Sign in',
 
   'forgot.title': 'Reset your password',
