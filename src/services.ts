@@ -24,6 +24,7 @@ import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-acces
 import { createResources, type Resources } from './oidc/resources/index.js';
 import { createSessions, type Sessions } from './oidc/sessions/index.js';
 import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
+import { createTotalEnding, type TotalEnding } from './oidc/total-ending/index.js';
 import { type Audit, createAudit } from './platform/audit/index.js';
 import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
 import { now } from './platform/clock.js';
@@ -60,6 +61,7 @@ export type Services = ProviderStore & {
   grants: Grants;
   consents: Consents;
   jwtAccessTokens: JwtAccessTokens;
+  totalEnding: TotalEnding;
   /** what an access token is worth at our own APIs */
   authenticateFirstParty: FirstPartyTokenCheck;
   /** An account that may act: it exists and is not disabled. */
@@ -136,7 +138,7 @@ async function buildServices(
     requiresInteraction: IdentityDeps['requiresInteraction'];
   },
 ): Promise<Services> {
-  const secrets = await openSecretStore(db, config.keyEncryptionKey);
+  const secrets = await openSecretStore(db, { current: config.keyEncryptionKey, previous: config.keyEncryptionKeyPrevious });
   const { sealer } = secrets;
   const audit = createAudit({ db, log, onEvent: countSignIns(metrics) });
   const changes = createChangeFeed({ db, log });
@@ -256,6 +258,7 @@ async function buildServices(
       notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
     }),
     jwtAccessTokens,
+    totalEnding: createTotalEnding({ db, audit }),
     authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
     async findActiveAccount(accountId) {
       const account = await identity.accounts.find(accountId);

@@ -31,6 +31,10 @@ const MENDS: Record<string, string> = {
   'roles.last_admin': 'Give somebody else the role: latchkey role grant ACCOUNT admin',
   'password_change.conflict': 'Run the command again.',
   'signing_keys.published_too_short': 'See when the next key is ready: latchkey keys list',
+  'backup.exists': 'Choose another name, or take the file away first.',
+  'backup.damaged': 'Use another backup; nothing was changed.',
+  'database.in_use': 'Stop the server first. Nothing was changed.',
+  'signing_keys.not_found': 'See which keys there are: latchkey keys list',
   'signing_keys.no_next': 'See which keys there are: latchkey keys list',
 };
 

@@ -3,6 +3,7 @@ import type { LiveToken, Rehearsal, SigningKeyInfo } from '../oidc/signing-keys/
 import { addSeconds } from '../platform/clock.js';
 import type { Services } from '../services.js';
 import type { Cli } from './context.js';
+import { CliError } from './failure.js';
 import { formatDate, table } from './output.js';
 import { wholeNumber } from './values.js';
 
@@ -61,10 +62,16 @@ function addRotation(keys: Command, cli: Cli): void {
     .command('rotate')
     .description('sign with the next key from now on; the old one stays published')
     .option('--force', 'although applications may not know the next key yet: some tokens will not verify for a while')
-    .option('--yes', 'do a forced rotation without being asked')
-    .option('--json', 'print one JSON object: {steps, keys}')
+    .option('--emergency', 'a key may be in the wrong hands: every key is gone at once, and with it what it signed')
+    .option('--key <kid>', 'with --emergency: only this key')
+    .option('--end-sign-ins', 'with --emergency: end every sign-in of everybody as well')
+    .option('--yes', 'do a forced or an emergency rotation without being asked')
+    .option('--json', 'print one JSON object: {steps, keys}, and with --emergency {revoked, ended}')
     .addHelpText('after', '\nThe server rotates by itself. Try it first: latchkey keys rehearse')
-    .action(async ({ force = false, yes, json }: Json & { force?: boolean; yes?: boolean }) => {
+    .action(async ({ force = false, emergency, key, endSignIns, yes, json }: RotationOptions) => {
+      if (!emergency && (key !== undefined || endSignIns))
+        throw new CliError('--key and --end-sign-ins go with --emergency.', { usage: true });
+      if (emergency) return rotateInEmergency(cli, { kid: key, endSignIns, yes, json });
       await cli.withServices(async ({ signingKeys }) => {
         if (force) await cli.confirm('Tokens will fail wherever an older copy of the JWKS is still cached.', { yes });
         const steps = await signingKeys.rotate({ force });
@@ -75,6 +82,35 @@ function addRotation(keys: Command, cli: Cli): void {
         );
       });
     });
+}
+
+type RotationOptions = Json & { force?: boolean; emergency?: boolean; key?: string; endSignIns?: boolean; yes?: boolean };
+
+async function rotateInEmergency(
+  cli: Cli,
+  { kid, endSignIns = false, yes, json }: Json & { kid: string | undefined; endSignIns: boolean | undefined; yes: boolean | undefined },
+): Promise<void> {
+  const what = kid === undefined ? 'Every signing key' : `The signing key ${kid}`;
+  const also = endSignIns ? ' Everybody has to sign in again.' : '';
+  await cli.confirm(`${what} is deleted now. Tokens it signed stop verifying.${also}`, { yes });
+  await cli.withServices(async ({ signingKeys, totalEnding, config }) => {
+    const living = await totalEnding.countLiving();
+    const steps = await signingKeys.revoke(kid === undefined ? {} : { kid });
+    const revoked = steps.filter(({ action }) => action === 'revoke');
+    const ended = endSignIns ? await totalEnding.end({ via: 'keys rotate --emergency' }) : null;
+    const found = await signingKeys.list();
+    const text = [
+      `${revoked.length} ${revoked.length === 1 ? 'key is' : 'keys are'} gone, from the JWKS too: running servers follow within two seconds.\n`,
+      `Ended: every JWT access token and ID token they signed, those of ${living.grants} living sign-ins among them. Applications get new ones with their refresh tokens.\n`,
+      ended
+        ? `Ended as well: ${ended.sessions} browser sessions, ${ended.grants} sign-ins of applications, ${ended.artifacts} codes and tokens.\n`
+        : `Not ended: ${living.sessions} browser sessions and ${living.grants} sign-ins of applications; nothing of them is signed with these keys. End them too with --end-sign-ins.\n`,
+      `Services that keep a copy of the JWKS believe the old keys for up to ${config.jwksMaxAgeSeconds} seconds: restart them.\n`,
+      keyTable(found),
+    ];
+    const data = { revoked: revoked.map((step) => ({ kid: step.kid, alg: step.alg })), living, ended, steps, keys: found.map(dataOf) };
+    cli.print({ data, text: text.join('') }, { json });
+  });
 }
 
 function addRehearsal(keys: Command, cli: Cli): void {

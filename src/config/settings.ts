@@ -2,6 +2,7 @@ import { clientSettings } from './clients.js';
 import { setting } from './define.js';
 import { lifetimeSettings } from './lifetimes.js';
 import { proxySettings } from './proxy.js';
+import { secretSettings } from './secrets.js';
 import * as value from './values.js';
 
 /** Every setting of the server and the CLI. The README's tables and .env.example are generated from here. */
@@ -72,22 +73,7 @@ export const settings = {
     schema: value.integer(1, 65535),
     fallbackNote: 'off',
   }),
-  keyEncryptionKey: setting({
-    name: 'KEY_ENCRYPTION_KEY',
-    group: 'Secrets',
-    meaning: '32 random bytes in base64; opens everything that is sealed in the database',
-    schema: value.key32,
-    fallbackNote: 'development: made once under keys/',
-    secret: true,
-  }),
-  cookieSecrets: setting({
-    name: 'COOKIE_SECRETS',
-    group: 'Secrets',
-    meaning: 'comma list of secrets that sign cookies, newest first',
-    schema: value.cookieSecrets,
-    fallbackNote: 'development: made once under keys/',
-    secret: true,
-  }),
+  ...secretSettings,
   smtpUrl: setting({
     name: 'SMTP_URL',
     group: 'Mail',

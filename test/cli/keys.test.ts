@@ -1,6 +1,8 @@
+import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { besideServer, type CommandLine, openInstallation } from '../support/command-line.js';
-import { createRelyingParty, obtainTokens, startDeclaredServer } from '../support/relying-party.js';
+import { API } from '../support/declarations.js';
+import { createRelyingParty, locationOf, obtainTokens, refusalOf, startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
 const kids = (keys: { kid: string; state: string }[], state: string) => keys.filter((key) => key.state === state).map(({ kid }) => kid);
@@ -74,6 +76,65 @@ describe('beside a running server', () => {
     expect(wouldFail.filter(({ kind, reason }: Record<string, string>) => kind === 'sign_in' && reason === 'no_such_key')).toHaveLength(3);
     const told = await latchkey.run(['keys', 'rehearse']);
     expect(told.stdout).toContain('Live sign-ins looked at: 3; would stop verifying: 3.');
+  });
+
+  it('in an emergency every key is gone at once: what they signed verifies nowhere, sign-ins go on, and it says what ended', async () => {
+    const latchkey = besideServer(server.config);
+    const shop = await createRelyingParty(server, 'shop');
+    const parameters = { resource: API, scope: 'openid orders:read' };
+    const { tokens } = await obtainTokens(server, shop, { parameters, tokenParameters: { resource: parameters.resource } });
+    const introspect = async (token: string) => (await oidc.tokenIntrospection(shop.config, token)).active;
+    expect(await introspect(tokens.access_token)).toBe(true);
+    const { keys: before } = await latchkey.json(['keys', 'list']);
+    expect(await latchkey.run(['keys', 'rotate', '--emergency'])).toMatchObject({ code: 1, stderr: expect.stringContaining('Add --yes') });
+    expect(await latchkey.run(['keys', 'rotate', '--end-sign-ins'])).toMatchObject({ code: 2 });
+    const { revoked, living, ended, keys } = await latchkey.json(['keys', 'rotate', '--emergency', '--yes']);
+    expect(revoked.map(({ kid }: { kid: string }) => kid).sort()).toEqual(before.map(({ kid }: { kid: string }) => kid).sort());
+    expect(living.grants).toBeGreaterThan(0);
+    expect(ended).toBeNull();
+    expect(keys.map(({ state }: { state: string }) => state).sort()).toEqual(['active', 'active', 'next', 'next']);
+    const published = async () => {
+      const { keys: jwks } = (await (await fetch(`${server.url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] };
+      return jwks.map(({ kid }) => kid).sort();
+    };
+    await expect.poll(published, { timeout: 2000, interval: 50 }).toEqual(keys.map(({ kid }: { kid: string }) => kid).sort());
+    expect(await introspect(tokens.access_token)).toBe(false);
+    const renewed = await oidc.refreshTokenGrant(shop.config, tokens.refresh_token ?? '', { resource: parameters.resource });
+    expect(await introspect(renewed.access_token)).toBe(true);
+    const [event] = await server.services.db.client.auditEvent.findMany({ where: { type: 'signing_key.revoked' } });
+    expect(event?.detail).toContain('"kid"');
+  });
+
+  it('with --key only that key goes and its successor signs; with --end-sign-ins nobody stays signed in', async () => {
+    const latchkey = besideServer(server.config);
+    const shop = await createRelyingParty(server, 'shop');
+    const { tokens, browser } = await obtainTokens(server, shop);
+    const { keys: before } = await latchkey.json(['keys', 'list']);
+    const [active] = kids(before, 'active');
+    expect(await latchkey.run(['keys', 'rotate', '--emergency', '--yes', '--key', 'none'])).toMatchObject({ code: 1, stdout: '' });
+    const { revoked, ended, keys } = await latchkey.json([
+      'keys',
+      'rotate',
+      '--emergency',
+      '--yes',
+      '--key',
+      active ?? '',
+      '--end-sign-ins',
+    ]);
+    expect(revoked).toEqual([expect.objectContaining({ kid: active })]);
+    expect(kids(keys, 'active').every((kid) => kids(before, 'next').includes(kid) || kids(before, 'active').includes(kid))).toBe(true);
+    expect(ended).toMatchObject({ sessions: expect.any(Number), grants: expect.any(Number) });
+    expect(ended.grants).toBeGreaterThan(0);
+    expect(await refusalOf(oidc.refreshTokenGrant(shop.config, tokens.refresh_token ?? ''))).toMatchObject({ error: 'invalid_grant' });
+    const { url } = await shop.begin({ prompt: 'none' });
+    expect(locationOf(await browser.open(url.href)).searchParams.get('error')).toBe('login_required');
+  });
+
+  it('two emergency rotations at the same moment leave one set of keys', async () => {
+    const { signingKeys } = server.services;
+    await Promise.all([signingKeys.revoke(), signingKeys.revoke(), signingKeys.revoke()]);
+    const states = (await signingKeys.list()).map(({ state }) => state).sort();
+    expect(states).toEqual(['active', 'active', 'next', 'next']);
   });
 
   it('a rotation is in the JWKS within a second', async () => {

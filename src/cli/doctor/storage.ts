@@ -4,7 +4,7 @@ import type { Config } from '../../config/index.js';
 import { createSigningKeys, type SigningKeyInfo } from '../../oidc/signing-keys/index.js';
 import { createChangeFeed } from '../../platform/changes/index.js';
 import { now } from '../../platform/clock.js';
-import { hasSecrets, openSecretStore } from '../../platform/crypto/index.js';
+import { countSealedUnder, hasSecrets, openSecretStore } from '../../platform/crypto/index.js';
 import { type Database, openDatabase, pendingMigrations } from '../../platform/db/index.js';
 import { root } from '../../platform/installation.js';
 import type { Logger } from '../../platform/log/index.js';
@@ -65,7 +65,8 @@ async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): P
       const mend = 'Start the server: it makes its secrets and keys.';
       return [failure('secrets', 'No server has run on this database yet.', mend), skipped('signing keys', 'There are none yet.')];
     }
-    const { sealer } = await openSecretStore(db, config.keyEncryptionKey);
+    const sealedUnder = { current: config.keyEncryptionKey, previous: config.keyEncryptionKeyPrevious };
+    const { sealer } = await openSecretStore(db, sealedUnder);
     const keys = createSigningKeys({
       db,
       sealer,
@@ -73,10 +74,22 @@ async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): P
       settings: { algs: config.signingAlgs, rotationSeconds: config.keyRotationSeconds, jwksMaxAgeSeconds: config.jwksMaxAgeSeconds },
       log,
     });
-    return [ok('secrets', 'The key-encryption key opens what is sealed in the database.'), judgeKeys(await keys.list())];
+    return [judgeSecrets(await countSealedUnder(db, sealedUnder), config), judgeKeys(await keys.list())];
   } catch (error) {
     return [failure('secrets', ...reasonOf(error)), skipped('signing keys', 'The secrets do not open.')];
   }
+}
+
+function judgeSecrets({ previous }: { previous: number }, { keyEncryptionKeyPrevious }: Config): Finding {
+  if (previous > 0) {
+    const mend = 'When every server has the new key, run: latchkey secrets reseal';
+    return warning('secrets', `${previous} are still sealed under KEY_ENCRYPTION_KEY_PREVIOUS.`, mend);
+  }
+  if (keyEncryptionKeyPrevious) {
+    const mend = 'Take KEY_ENCRYPTION_KEY_PREVIOUS away: nothing needs it any more.';
+    return warning('secrets', 'Everything is sealed under the new key, and the old one is still set.', mend);
+  }
+  return ok('secrets', 'The key-encryption key opens what is sealed in the database.');
 }
 
 function judgeKeys(keys: readonly SigningKeyInfo[]): Finding {

@@ -21,6 +21,8 @@ export const publishedTooShort = ({ kid, createdAt, readyAt }: { kid: string; cr
       `It can sign from ${readyAt.toISOString()} on. In an emergency use force: tokens then fail where that copy is still held.`,
   );
 
+export const noSuchKey = (kid: string) => new AppError('signing_keys.not_found', 404, `There is no signing key ${kid}.`);
+
 export const noNextKey = (alg: string) =>
   new AppError(
     'signing_keys.no_next',

@@ -23,7 +23,9 @@ export type Step =
   /** `kid` begins to sign, `retiredKid` (if there is one) stops. */
   | { action: 'promote'; alg: string; kid: string; retiredKid: string | null }
   | { action: 'retire'; alg: string; kid: string }
-  | { action: 'remove'; alg: string; kid: string };
+  | { action: 'remove'; alg: string; kid: string }
+  /** In an emergency: it is gone at once, whatever its state. */
+  | { action: 'revoke'; alg: string; kid: string };
 
 type Timing = Pick<SigningKeySettings, 'algs' | 'rotationSeconds' | 'publishAheadSeconds'>;
 
@@ -79,6 +81,23 @@ export function planPromotion(keys: readonly KeyTimes[], alg: SigningAlg): Step[
     ? [{ action: 'promote', alg, kid: next.kid, retiredKid: active?.kid ?? null }]
     : [...(active ? [{ action: 'retire' as const, alg, kid: active.kid }] : []), { action: 'create', alg, state: 'active' }];
   return [...steps, { action: 'create', alg, state: 'next' }];
+}
+
+/**
+ * Keys that somebody else may have are gone at once; where that was the active one, another signs. A key that only stood by takes over, since
+ * it is not among them; where all of them go, new ones are made.
+ * @param isRevoked which keys go
+ */
+export function planRevocation(keys: readonly KeyTimes[], isRevoked: (kid: string) => boolean, settings: Pick<Timing, 'algs'>): Step[] {
+  const [gone, left] = [keys.filter(({ kid }) => isRevoked(kid)), keys.filter(({ kid }) => !isRevoked(kid))];
+  const steps: Step[] = gone.map(({ alg, kid }) => ({ action: 'revoke', alg, kid }));
+  for (const alg of settings.algs) {
+    const [active, next] = [of(left, alg, 'active')[0], of(left, alg, 'next').sort(newestFirst).at(-1)];
+    if (!active && next) steps.push({ action: 'promote', alg, kid: next.kid, retiredKid: null }, { action: 'create', alg, state: 'next' });
+    else if (!active) steps.push({ action: 'create', alg, state: 'active' }, { action: 'create', alg, state: 'next' });
+    else if (!next) steps.push({ action: 'create', alg, state: 'next' });
+  }
+  return steps;
 }
 
 /** Retired keys whose time to be published is over. */

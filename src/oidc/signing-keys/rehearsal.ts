@@ -121,6 +121,7 @@ function applyStep(history: KeyHistory[], step: Step, at: Date, settings: Signin
     }
     case 'retire':
       return retire(step.kid);
+    case 'revoke':
     case 'remove': {
       const key = find(step.kid);
       if (key) key.removedAt = at;

@@ -56,6 +56,8 @@ export function createSigningKeyRepository(db: Pick<Database, 'client'>) {
           return;
         case 'retire':
           return retire(step.kid);
+        case 'revoke':
+          return exactlyOne((await tx.signingKey.deleteMany({ where: { kid: step.kid } })).count, 'revoking');
         case 'remove':
           await tx.signingKey.deleteMany({ where: { kid: step.kid, state: { not: 'active' } } });
       }

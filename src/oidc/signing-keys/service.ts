@@ -4,10 +4,20 @@ import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
 import type { Logger } from '../../platform/log/index.js';
-import { noNextKey, notOpen, publishedTooShort, settingsRefused } from './errors.js';
+import { noNextKey, noSuchKey, notOpen, publishedTooShort, settingsRefused } from './errors.js';
 import { generateSigningKey, type PrivateJwk } from './generate.js';
 import { type Keyset, openKeyset, sealContextOf } from './keyset.js';
-import { type KeyState, type KeyTimes, maySignFrom, planPromotion, planRemovals, planSteps, rotatesAt, type Step } from './lifecycle.js';
+import {
+  type KeyState,
+  type KeyTimes,
+  maySignFrom,
+  planPromotion,
+  planRemovals,
+  planRevocation,
+  planSteps,
+  rotatesAt,
+  type Step,
+} from './lifecycle.js';
 import { type LiveToken, type Rehearsal, rehearse } from './rehearsal.js';
 import { createSigningKeyRepository, type SealedKey } from './repository.js';
 import { completeSettings, findSettingsFaults, type SigningKeySettings } from './settings.js';
@@ -63,6 +73,13 @@ export type SigningKeys = {
    * @throws AppError `signing_keys.published_too_short` saying when it can be done, `signing_keys.no_next`
    */
   rotate(options?: { force?: boolean; actorId?: string }): Promise<AppliedStep[]>;
+  /**
+   * An emergency: keys that somebody else may have neither sign nor are published from now on, and what they signed verifies nowhere where the
+   * JWKS is read anew. One transaction, of which every process hears like of any other change.
+   * @param options.kid this one only; default: every key there is, since whoever read one could read all
+   * @throws AppError `signing_keys.not_found`
+   */
+  revoke(options?: { kid?: string; actorId?: string }): Promise<AppliedStep[]>;
   /** Takes retired keys out of the JWKS whose time is over: a job. @returns their kids */
   removeExpired(): Promise<string[]>;
   /** All keys by algorithm, the default one first and those no longer used last; of each the oldest first. */
@@ -207,6 +224,18 @@ export function createSigningKeys(deps: {
         if (!force) for (const alg of settings.algs) requireReady(rows, alg, at, settings);
         return settings.algs.flatMap((alg) => planPromotion(rows, alg));
       }, actorId),
+    revoke({ kid, actorId } = {}) {
+      // Those that are there now: asked for twice at the same moment, it does not take the new keys away as well.
+      let wanted: Set<string> | undefined;
+      return advance((rows, at) => {
+        wanted ??= new Set(rows.map((row) => row.kid).filter((each) => kid === undefined || each === kid));
+        if (kid !== undefined && wanted.size === 0) throw noSuchKey(kid);
+        const found = wanted;
+        // Where somebody else was first there is nothing left of them, and only what is due anyway.
+        if (!rows.some((row) => found.has(row.kid))) return planSteps(rows, at, settings);
+        return planRevocation(rows, (each) => found.has(each), settings);
+      }, actorId);
+    },
     async removeExpired() {
       const removed = await advance((rows, at) => planRemovals(rows, at));
       return removed.map(({ kid }) => kid);
@@ -229,7 +258,7 @@ export function createSigningKeys(deps: {
   };
 }
 
-const PAST = { create: 'created', promote: 'rotated', retire: 'retired', remove: 'removed' } as const;
+const PAST = { create: 'created', promote: 'rotated', retire: 'retired', remove: 'removed', revoke: 'revoked' } as const;
 
 function takeSpare(available: SealedKey[], alg: string): SealedKey {
   const index = available.findIndex(({ jwk }) => jwk.alg === alg);

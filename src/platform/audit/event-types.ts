@@ -45,6 +45,9 @@ export const auditEventTypes = [
   'signing_key.created',
   'signing_key.activated',
   'signing_key.retired',
+  'signing_key.revoked',
+  'secrets.resealed',
+  'database.restored',
 ] as const;
 
 export type AuditEventType = (typeof auditEventTypes)[number];

@@ -4,4 +4,4 @@
  */
 export { hmacSha256, randomId, safeEqual, sha256 } from './hash.js';
 export { createSealer, SealError, type Sealer } from './sealer.js';
-export { hasSecrets, openSecretStore, type SecretStore } from './secret-store.js';
+export { countSealedUnder, hasSecrets, type KeyEncryptionKeys, openSecretStore, resealSecrets, type SecretStore } from './secret-store.js';
