@@ -74,16 +74,13 @@ async function finishInPlace(cli: Cli, options: RestoreOptions): Promise<void> {
   tell(cli, { outcome, kept: null, options });
 }
 
-type Outcome = { ended: Awaited<ReturnType<Services['totalEnding']['end']>> | null; apiKeys: number };
+type Outcome = { ended: Awaited<ReturnType<Services['totalEnding']['endSignIns']>> | null; apiKeys: number };
 
 /** A refresh token, code or mail link that was used after the backup was made would work again, and so would a session that was ended. */
-async function finish(services: Services, { keepSignIns, revokeApiKeys }: RestoreOptions): Promise<Outcome> {
-  const ended = keepSignIns ? null : await services.totalEnding.end({ via: 'restore' });
-  const living = { revokedAt: null };
-  const apiKeys = revokeApiKeys
-    ? (await services.db.client.apiKey.updateMany({ where: living, data: { revokedAt: nowDate() } })).count
-    : await services.db.client.apiKey.count({ where: living });
-  await services.audit.record({
+async function finish({ totalEnding, audit }: Services, { keepSignIns, revokeApiKeys }: RestoreOptions): Promise<Outcome> {
+  const ended = keepSignIns ? null : await totalEnding.endSignIns({ via: 'restore' });
+  const apiKeys = revokeApiKeys ? await totalEnding.revokeApiKeys() : (await totalEnding.countLiving()).apiKeys;
+  await audit.record({
     type: 'database.restored',
     outcome: 'success',
     detail: { via: 'cli', sign_ins_ended: ended !== null, api_keys_ended: revokeApiKeys === true },

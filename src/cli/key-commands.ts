@@ -97,7 +97,7 @@ async function rotateInEmergency(
     const living = await totalEnding.countLiving();
     const steps = await signingKeys.revoke(kid === undefined ? {} : { kid });
     const revoked = steps.filter(({ action }) => action === 'revoke');
-    const ended = endSignIns ? await totalEnding.end({ via: 'keys rotate --emergency' }) : null;
+    const ended = endSignIns ? await totalEnding.endSignIns({ via: 'keys rotate --emergency' }) : null;
     const found = await signingKeys.list();
     const text = [
       `${revoked.length} ${revoked.length === 1 ? 'key is' : 'keys are'} gone, from the JWKS too: running servers follow within two seconds.\n`,
