@@ -7,7 +7,7 @@ import { createBrowserSessions } from './oidc/browser-session.js';
 import { buildConfiguration, isProviderPath, providerRouteOf, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createProviderExtensions } from './oidc/extensions.js';
-import { createFirstParty, createFirstPartyGrant, type FirstParty } from './oidc/first-party/index.js';
+import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
 import { createProviderFetch } from './oidc/provider-fetch.js';
@@ -162,6 +162,7 @@ export function createApp(services: Services): App {
     ? createApi({
         ...services,
         issuerUrl: config.issuerUrl,
+        resource: firstPartyResource(config.issuerUrl),
         brandName: config.brandName,
         cookies,
         health,

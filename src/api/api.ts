@@ -10,6 +10,7 @@ import { type AuthDeps, createAuthEndpoints } from './auth/index.js';
 import { createDocsRoutes } from './docs/index.js';
 import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
 import { createHealthEndpoint } from './health-endpoint.js';
+import { createProtectedResourceRoutes, protectedResourceMetadataUrl } from './protected-resource.js';
 import { createUserEndpoints, type UsersDeps } from './users/index.js';
 
 /** Everything below these is the API's. */
@@ -26,6 +27,8 @@ export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'is
     identity: Identity;
     health: Health;
     issuerUrl: string;
+    /** what tokens for these APIs are made for */
+    resource: { identifier: string; scopes: readonly { name: string }[] };
     brandName: string;
     log: Logger;
   };
@@ -33,26 +36,34 @@ export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'is
 export type Api = {
   /** answers what lies below the API's paths */
   edge: Middleware;
-  /** the OpenAPI document, and a page to browse it */
+  /** the OpenAPI document and a page to browse it, and what tokens the API takes */
   documents: Router[];
 };
 
 /** The JSON API for an installation's own applications. */
 export function createApi(deps: ApiDeps): Api {
-  const { identity } = deps;
+  const { identity, resource, issuerUrl } = deps;
+  const resourceMetadataUrl = protectedResourceMetadataUrl(resource.identifier);
   const endpoints: Endpoint[] = [...createAuthEndpoints(deps), ...createUserEndpoints(deps), createHealthEndpoint(deps)];
   return {
     edge: createApiEdge({
       ...deps,
       endpoints,
       prefixes: PREFIXES,
+      resourceMetadataUrl,
       findAccount: identity.accounts.find,
       permissionsOf: identity.roles.permissionsOf,
     }),
     documents: [
       createOpenApiRoutes({
         endpoints,
-        info: { title: deps.brandName, description: DESCRIPTION, version: versionOfThis(), serverUrl: deps.issuerUrl },
+        info: { title: deps.brandName, description: DESCRIPTION, version: versionOfThis(), serverUrl: issuerUrl, resourceMetadataUrl },
+      }),
+      createProtectedResourceRoutes({
+        resource: resource.identifier,
+        issuerUrl,
+        scopes: resource.scopes.map(({ name }) => name),
+        name: deps.brandName,
       }),
       createDocsRoutes({ title: deps.brandName }),
     ],

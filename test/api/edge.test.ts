@@ -4,6 +4,7 @@ import { createSampleApi } from '../support/sample-api.js';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const GOOD = { authorization: 'Bearer good' };
 
+const METADATA = 'resource_metadata="https://id.example/.well-known/oauth-protected-resource/api"';
 const api = createSampleApi();
 const post = (payload: string | Buffer, headers: Record<string, string> = JSON_TYPE) =>
   api.request({ method: 'POST', url: '/api/items', payload, headers });
@@ -97,23 +98,29 @@ describe('an address', () => {
 
 describe('a caller', () => {
   it.each([
-    ['nothing', {}, 401, 'auth.required', 'Bearer realm="latchkey"'],
+    ['nothing', {}, 401, 'auth.required', `Bearer realm="latchkey", ${METADATA}`],
     [
       'a token that is not good',
       { authorization: 'Bearer bad' },
       401,
       'auth.invalid_token',
-      'Bearer realm="latchkey", error="invalid_token"',
+      `Bearer realm="latchkey", error="invalid_token", ${METADATA}`,
     ],
-    ['another scheme', { authorization: 'Basic Z29vZDo=' }, 401, 'auth.invalid_token', 'Bearer realm="latchkey", error="invalid_token"'],
+    [
+      'another scheme',
+      { authorization: 'Basic Z29vZDo=' },
+      401,
+      'auth.invalid_token',
+      `Bearer realm="latchkey", error="invalid_token", ${METADATA}`,
+    ],
     [
       'two tokens in one header',
       { authorization: 'Bearer good, Bearer good' },
       401,
       'auth.invalid_token',
-      'Bearer realm="latchkey", error="invalid_token"',
+      `Bearer realm="latchkey", error="invalid_token", ${METADATA}`,
     ],
-    ['a key that is not good', { 'x-api-key': 'bad' }, 401, 'auth.invalid_api_key', 'Bearer realm="latchkey"'],
+    ['a key that is not good', { 'x-api-key': 'bad' }, 401, 'auth.invalid_api_key', `Bearer realm="latchkey", ${METADATA}`],
     ['a token and a key', { ...GOOD, 'x-api-key': 'good-key' }, 400, 'auth.ambiguous', undefined],
   ])('with %s is refused', async (_, headers, status, code, challenge) => {
     const response = await get('/api/items/7', headers as Record<string, string>);
@@ -139,7 +146,7 @@ describe('a caller', () => {
     expect([response.statusCode, response.json().code, response.headers['www-authenticate']]).toEqual([
       403,
       'auth.insufficient_permission',
-      'Bearer realm="latchkey", error="insufficient_scope"',
+      `Bearer realm="latchkey", error="insufficient_scope", ${METADATA}`,
     ]);
   });
 

@@ -59,7 +59,7 @@ describe.each(databases)('the JSON API on %s', (provider) => {
     expect([...codeOf(stale), stale.headers.get('www-authenticate')]).toEqual([
       401,
       'auth.invalid_token',
-      'Bearer realm="latchkey", error="invalid_token"',
+      `Bearer realm="latchkey", error="invalid_token", resource_metadata="${server.url}/.well-known/oauth-protected-resource/api"`,
     ]);
   });
 

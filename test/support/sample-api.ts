@@ -115,6 +115,7 @@ export function createSampleApi(permissions: Permission[] = ['user:read']): Samp
     createApiEdge({
       endpoints: sampleEndpoints,
       prefixes: ['/auth', '/v2', '/api'],
+      resourceMetadataUrl: 'https://id.example/.well-known/oauth-protected-resource/api',
       isAllowedOrigin: (origin) => origin === 'https://app.example.com',
       cookies: { device: () => undefined, setDevice: (_ctx, token) => void cookies.push(token) },
       log: createLogger({ level: 'silent', format: 'json' }),

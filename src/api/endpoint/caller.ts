@@ -72,9 +72,22 @@ export function createFindCaller(deps: CallerDeps): FindCaller {
   };
 }
 
-/** The challenge of a refusal (RFC 6750, section 3); undefined where none belongs. */
-export function challengeOf({ status, code }: AppError): string | undefined {
-  if (code === 'auth.insufficient_permission') return 'Bearer realm="latchkey", error="insufficient_scope"';
-  if (status !== 401) return undefined;
-  return code === 'auth.invalid_token' ? 'Bearer realm="latchkey", error="invalid_token"' : 'Bearer realm="latchkey"';
+/**
+ * The challenge of a refusal (RFC 6750, section 3); undefined where none belongs. Where a token is missing or not good enough it says where to find
+ * out how to get one (RFC 9728, section 5.1); a wrong password has another remedy.
+ */
+export function challengeOf({ status, code }: AppError, resourceMetadataUrl: string): string | undefined {
+  const isAboutTheToken = code.startsWith('auth.');
+  if (status !== 401 && code !== 'auth.insufficient_permission') return undefined;
+  const error = CHALLENGE_ERRORS[code];
+  return [
+    'Bearer realm="latchkey"',
+    ...(error === undefined ? [] : [`error="${error}"`]),
+    ...(isAboutTheToken ? [`resource_metadata="${resourceMetadataUrl}"`] : []),
+  ].join(', ');
 }
+
+const CHALLENGE_ERRORS: Record<string, string> = {
+  'auth.insufficient_permission': 'insufficient_scope',
+  'auth.invalid_token': 'invalid_token',
+};

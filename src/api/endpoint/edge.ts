@@ -17,6 +17,8 @@ export type ApiEdgeDeps = CallerDeps & {
   prefixes: readonly string[];
   isAllowedOrigin: IsAllowedOrigin;
   cookies: DeviceCookie;
+  /** where clients learn how to get a token (RFC 9728) */
+  resourceMetadataUrl: string;
   log: Logger;
 };
 
@@ -39,7 +41,7 @@ export function createApiEdge(deps: ApiEdgeDeps): Middleware {
       });
     } catch (thrown) {
       if (ctx.headerSent) throw thrown;
-      answerProblem(ctx, toAppError(thrown, { log: deps.log, requestId: requestIdOf(ctx) }));
+      answerProblem(ctx, toAppError(thrown, { log: deps.log, requestId: requestIdOf(ctx) }), deps.resourceMetadataUrl);
     }
   };
 }
@@ -102,11 +104,11 @@ function send(ctx: Context, { method, path, answers }: Endpoint, { status, body,
   if (documented.schema) ctx.body = documented.schema.parse(body);
 }
 
-function answerProblem(ctx: Context, error: AppError): void {
+function answerProblem(ctx: Context, error: AppError, resourceMetadataUrl: string): void {
   const { endpoint } = stateOf(ctx);
   const retryAfter = retryAfterOf(error);
   if (retryAfter !== undefined) ctx.set('Retry-After', retryAfter);
-  const challenge = challengeOf(error);
+  const challenge = challengeOf(error, resourceMetadataUrl);
   if (challenge !== undefined) ctx.set('WWW-Authenticate', challenge);
   ctx.status = error.status;
   ctx.body = problemOf(error, requestIdOf(ctx), (name) => sentName(name, endpoint));

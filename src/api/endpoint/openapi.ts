@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AnswerDefinition, AuthMode, Endpoint } from './definition.js';
 
 type JsonObject = { [member: string]: unknown };
-export type OpenApiInfo = { title: string; version: string; serverUrl: string; description?: string };
+export type OpenApiInfo = { title: string; version: string; serverUrl: string; description?: string; resourceMetadataUrl?: string };
 
 /** What each problem looks like (RFC 9457). */
 export const problemSchema = z
@@ -19,7 +19,10 @@ export const problemSchema = z
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457).' });
 
 /** The OpenAPI 3.1 document of the endpoints. Schemas with an id (`.meta({ id })`) become components of that name. */
-export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, serverUrl, description }: OpenApiInfo): JsonObject {
+export function buildOpenApi(
+  endpoints: readonly Endpoint[],
+  { title, version, serverUrl, description, resourceMetadataUrl }: OpenApiInfo,
+): JsonObject {
   const schemas: JsonObject = {};
   const convert = (schema: z.ZodType, io: 'input' | 'output') => convertSchema(schema, { io, schemas });
   const paths: Record<string, JsonObject> = {};
@@ -38,7 +41,12 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { title, version, s
       schemas: withProblem(schemas, convert),
       responses: { Problem: { description: anyProblem, headers: { 'Retry-After': RETRY_AFTER }, content: problemContent } },
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token of a sign-in.' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: `An access token of a sign-in.${resourceMetadataUrl === undefined ? '' : ` How applications get one: ${resourceMetadataUrl} (RFC 9728), which every 401 names.`}`,
+        },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key of one account, within its permissions.' },
       },
     },
