@@ -33,6 +33,8 @@ function stop(signal) {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop(signal));
+// To several workers it means: replace yourselves, one by one.
+if (Number(process.env.WORKERS) > 1) process.on('SIGHUP', () => children[0]?.kill('SIGHUP'));
 
 run('dist/main.js').on('exit', (code, signal) => {
   process.exitCode = code ?? (signal && stopping ? 0 : 1);

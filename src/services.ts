@@ -73,6 +73,8 @@ export type Services = ProviderStore & {
   firstAdministrator: FirstAdministrator | undefined;
   /** Begins the recurring work of a server: watching for changes, rotation, purge. */
   start(): void;
+  /** No recurring work begins any more; what is under way is waited for. Requests are answered all the same. */
+  endJobs(): Promise<void>;
   /** Ends all work and lets go of the database. */
   close(): Promise<void>;
 };
@@ -86,6 +88,7 @@ const OUTBOX_SECONDS = 5;
 /**
  * Opens the database, brings it up to date, and builds the services. Nothing recurs until `start`.
  * @param options.commandLine a command registers no declared clients and makes no administrator: that is the server's, and would surprise
+ * @param options.prepared another process of this installation has just registered the clients and made the administrator
  * @param options.mailer takes the mails instead of what the settings name
  * @param options.requiresInteraction which accounts need more than a password
  * @throws AppError when the database or its secrets cannot be used; the message says what to do
@@ -95,11 +98,13 @@ export async function createServices(
   {
     log,
     commandLine = false,
+    prepared = false,
     mailer,
     requiresInteraction,
   }: {
     log: Logger;
     commandLine?: boolean;
+    prepared?: boolean;
     mailer?: Services['mailer'] | undefined;
     requiresInteraction?: IdentityDeps['requiresInteraction'];
   },
@@ -110,10 +115,11 @@ export async function createServices(
     url: config.databaseUrl,
     directory: path.join(root, 'prisma'),
     log,
+    poolSize: config.databaseConnections,
     onStatement: metrics.statementFinished,
   });
   try {
-    return await buildServices(config, { db, metrics, log, commandLine, mailer, requiresInteraction });
+    return await buildServices(config, { db, metrics, log, settlesIn: !commandLine && !prepared, mailer, requiresInteraction });
   } catch (error) {
     await db.close();
     throw error;
@@ -126,14 +132,14 @@ async function buildServices(
     db,
     metrics,
     log,
-    commandLine,
+    settlesIn,
     mailer: ownMailer,
     requiresInteraction,
   }: {
     db: Database;
     metrics: Metrics;
     log: Logger;
-    commandLine: boolean;
+    settlesIn: boolean;
     mailer: Services['mailer'] | undefined;
     requiresInteraction: IdentityDeps['requiresInteraction'];
   },
@@ -201,7 +207,7 @@ async function buildServices(
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
   });
   await identity.roles.seed();
-  if (!commandLine) await registerClients(clients, config, log);
+  if (settlesIn) await registerClients(clients, config, log);
   const signingKeys = createSigningKeys({
     db,
     sealer,
@@ -217,7 +223,7 @@ async function buildServices(
   });
   await signingKeys.open();
   const firstAdministrator =
-    config.env === 'development' && !commandLine ? await createFirstAdministrator(identity, config.firstAdminEmail) : undefined;
+    config.env === 'development' && settlesIn ? await createFirstAdministrator(identity, config.firstAdminEmail) : undefined;
   metrics.gaugesFrom({
     sessionsActive: sessions.countActive,
     accountsLocked: () => countClosedLocks(db),
@@ -277,6 +283,7 @@ async function buildServices(
       changes.start();
       jobs.start();
     },
+    endJobs: () => jobs.stop(),
     async close() {
       await jobs.stop();
       await outbox.idle();

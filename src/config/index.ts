@@ -37,8 +37,10 @@ export type Config = Omit<Parsed, Optional> & {
   firstPartyOrigins: string[];
   outboundAllow: string[];
   logFormat: 'pretty' | 'json';
-  /** How many passwords are hashed at a time. */
+  /** How many passwords this process hashes at a time. */
   hashConcurrency: number;
+  /** Threads of libuv's pool that each of several processes is to be started with; see WORKERS. */
+  workerPoolThreads: number;
 } & {
   [K in
     | 'trustProxy'
@@ -90,7 +92,7 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   config.firstPartyOrigins ??= [];
   config.outboundAllow ??= production ? [] : ['127.0.0.0/8', '::1'];
   config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
-  faults.push(...certificateFaults(config));
+  faults.push(...certificateFaults(config), ...workerFaults(config));
   if (production) {
     // What is faulty in itself is not called missing as well.
     const known = new Set(faults.map(({ name }) => name));
@@ -103,7 +105,7 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   for (const key of ['clientsFile', 'resourcesFile', 'brandLogo'] as const) {
     if (config[key] !== undefined) config[key] = path.resolve(root, config[key]);
   }
-  return { ...(config as Config), hashConcurrency: hashConcurrencyOf(environment) };
+  return { ...(config as Config), ...threadsOf(environment, config.workers) };
 }
 
 /** Whether whoever runs this wants to see the inside of failures, known also where the settings are faulty. */
@@ -113,10 +115,17 @@ export const isDebugging = (environment: Environment = process.env): boolean => 
 const THREADS_FOR_OTHERS = 4;
 const DEFAULT_POOL_THREADS = 4;
 
-/** The pool's size is fixed when the process starts (UV_THREADPOOL_SIZE), so hashing adapts to it: with the default pool, one at a time. */
-function hashConcurrencyOf(environment: Environment): number {
-  const threads = Number(environment.UV_THREADPOOL_SIZE) || DEFAULT_POOL_THREADS;
-  return Math.max(1, Math.min(availableParallelism(), threads - THREADS_FOR_OTHERS));
+/**
+ * The pool's size is fixed when the process starts (UV_THREADPOOL_SIZE), so hashing adapts to it: with the default pool, one at a time. Several
+ * processes share the cores.
+ */
+function threadsOf(environment: Environment, workers: number): Pick<Config, 'hashConcurrency' | 'workerPoolThreads'> {
+  const given = Number(environment.UV_THREADPOOL_SIZE) || undefined;
+  const share = Math.max(1, Math.floor(availableParallelism() / workers));
+  return {
+    hashConcurrency: Math.max(1, Math.min(share, (given ?? DEFAULT_POOL_THREADS) - THREADS_FOR_OTHERS)),
+    workerPoolThreads: given ?? share + THREADS_FOR_OTHERS,
+  };
 }
 
 /** What is wrong with a setting; `text` begins with its name and ends with its mend. */
@@ -192,6 +201,15 @@ function certificateFaults({ clientCertificateHeader: header, clientCertificateV
   if (verified && verified === header)
     add(settings.clientCertificateVerifiedHeader, 'must be another header than CLIENT_CERTIFICATE_HEADER');
   return faults;
+}
+
+/** SQLite is written by one process; others would wait for it at every write. */
+function workerFaults({ workers, databaseUrl }: Parsed): Fault[] {
+  if (!(workers > 1) || !databaseUrl?.startsWith('file:')) return [];
+  const { name } = settings.workers;
+  return [
+    { name, text: `${name} must be 1 with SQLite, which is for one process: set DATABASE_URL to postgresql://..., or leave ${name} out` },
+  ];
 }
 
 /** Another machine is asked over https only, so that nobody on the way learns what is asked. */

@@ -1,6 +1,7 @@
 import { clientSettings } from './clients.js';
 import { setting } from './define.js';
 import { lifetimeSettings } from './lifetimes.js';
+import { processSettings } from './processes.js';
 import { proxySettings } from './proxy.js';
 import { secretSettings } from './secrets.js';
 import * as value from './values.js';
@@ -59,20 +60,7 @@ export const settings = {
     schema: value.integer(1, 65535),
     fallback: '3001',
   }),
-  workers: setting({
-    name: 'WORKERS',
-    group: 'Server',
-    meaning: 'processes on this machine; more than 1 is not built yet and refused. Several servers over one PostgreSQL work',
-    schema: value.oneOf('1'),
-    fallback: '1',
-  }),
-  metricsPort: setting({
-    name: 'METRICS_PORT',
-    group: 'Server',
-    meaning: 'port of the Prometheus metrics, at HOST; never reachable through the public port',
-    schema: value.integer(1, 65535),
-    fallbackNote: 'off',
-  }),
+  ...processSettings,
   ...secretSettings,
   smtpUrl: setting({
     name: 'SMTP_URL',

@@ -31,7 +31,8 @@ const cases: Case[] = [
       'src/identity/index.ts': `import { now } from '../platform/clock.js';\nimport type { Config } from '../config/index.js';`,
       'src/cli/index.ts': `import { createServices } from '../services.js';`,
       'src/services.ts': `import { createRenderer } from './render/index.js';`,
-      'src/main.ts': `import { createApp } from './app.js';\nimport http from 'node:http';`,
+      'src/serve.ts': `import { createApp } from './app.js';\nimport http from 'node:http';`,
+      'src/main.ts': `const { serve } = await import('./serve.js');`,
     },
   },
   {

@@ -22,7 +22,8 @@ const LAYERS: Record<string, readonly string[]> = {
   cli: ['platform', 'identity', 'oidc', 'config', 'services'],
   app: ['platform', 'identity', 'oidc', 'pages', 'api', 'config', 'services'],
   welcome: ['platform', 'identity', 'oidc', 'config', 'services'],
-  main: ['platform', 'identity', 'oidc', 'pages', 'api', 'config', 'services', 'app', 'welcome'],
+  serve: ['platform', 'config', 'services', 'app', 'welcome'],
+  main: ['platform', 'config', 'serve'],
 };
 
 const layerOf = (file: string) => file.split('/')[1]?.replace(/\.ts$/, '') ?? '';

@@ -14,6 +14,7 @@ describe('the metrics', () => {
     server = await startDeclaredServer({ env: { PURGE_INTERVAL_SECONDS: '1' } });
     // Somebody is signed in before the first scrape: counts of rows are kept for a while.
     await obtainTokens(server, await createRelyingParty(server, 'ours'));
+    server.services.metrics.watchProcess();
     const metrics = createMetricsServer(server.services.metrics);
     metrics.listen(0, '127.0.0.1');
     await once(metrics, 'listening');

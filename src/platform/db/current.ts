@@ -19,11 +19,13 @@ export async function openCurrentDatabase({
   url,
   directory,
   log,
+  poolSize,
   onStatement,
 }: {
   url: string;
   directory: string;
   log: Pick<Logger, 'info' | 'error'>;
+  poolSize?: number;
   onStatement?: (seconds: number) => void;
 }): Promise<Database> {
   const migrated = await migrate({ url, directory });
@@ -31,6 +33,7 @@ export async function openCurrentDatabase({
   if (migrated.applied.length > 0) log.info({ migrations: migrated.applied }, 'the database was brought up to date');
   return openDatabase({
     url,
+    ...(poolSize ? { poolSize } : {}),
     ...(onStatement ? { onStatement } : {}),
     outage: {
       began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),

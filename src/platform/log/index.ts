@@ -27,12 +27,27 @@ const SECRET_MEMBERS = [
 
 /**
  * @param options.level pino's level names; `pretty` is for a terminal
+ * @param options.worker names the process in every line, where there are several; the `supervisor` is one of them
  * @param options.stderr to standard error: for a command whose standard output is its result
  */
-export function createLogger({ level, format, stderr = false }: { level: string; format: 'pretty' | 'json'; stderr?: boolean }): Logger {
+export function createLogger({
+  level,
+  format,
+  worker,
+  stderr = false,
+}: {
+  level: string;
+  format: 'pretty' | 'json';
+  worker?: number | 'supervisor' | undefined;
+  stderr?: boolean;
+}): Logger {
   const paths = SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*["set-cookie"]`]);
   const destination = stderr ? 2 : 1;
-  const options = { level, base: undefined, redact: { paths: [...new Set(paths)], censor: '[redacted]' } };
+  const options = {
+    level,
+    base: worker === undefined ? undefined : { worker },
+    redact: { paths: [...new Set(paths)], censor: '[redacted]' },
+  };
   if (format === 'json') return pino(options, pino.destination(destination));
   const pretty = { translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true, destination };
   return pino({ ...options, transport: { target: 'pino-pretty', options: pretty } });

@@ -8,6 +8,9 @@ export type Gauges = {
   passwordHashQueueDepth(): number;
 };
 
+/** A registry as prom-client writes it to JSON. */
+export type MetricsSnapshot = { name: string; type: string | number; values: unknown[] }[];
+
 export type RequestMeasure = { method: string; route: string; status: number; seconds: number };
 
 export type Metrics = {
@@ -29,6 +32,8 @@ export type Metrics = {
   gaugesFrom(gauges: Gauges): void;
   /** Adds what Node knows of the process, the lag of its event loop among it. */
   watchProcess(): void;
+  /** The same as data, for whoever adds up the numbers of several processes. */
+  snapshot(): Promise<MetricsSnapshot>;
   /** The text that is scraped. */
   render(): Promise<string>;
   contentType: string;
@@ -66,11 +71,18 @@ export function createMetrics(): Metrics {
     registers,
   });
   let sources: Gauges | undefined;
-  const gauge = (name: string, help: string, read: (from: Gauges) => Promise<number> | number | undefined) =>
+  // What is read from the database is the same in every process; `max` says it once.
+  const gauge = (
+    name: string,
+    help: string,
+    read: (from: Gauges) => Promise<number> | number | undefined,
+    aggregator: 'max' | 'sum' = 'max',
+  ) =>
     new Gauge({
       name,
       help,
       registers,
+      aggregator,
       async collect() {
         const value = sources && (await read(sources));
         if (value === undefined) this.reset();
@@ -80,7 +92,7 @@ export function createMetrics(): Metrics {
   gauge('auth_sessions_active', 'Browser sessions somebody is signed in to', (from) => from.sessionsActive());
   gauge('auth_accounts_locked', 'Locks that are closed after failed sign-ins', (from) => from.accountsLocked());
   gauge('auth_signing_key_age_seconds', 'Since when the active key signs', (from) => from.signingKeyAgeSeconds());
-  gauge('password_hash_queue_depth', 'Password hashes that wait for a core', (from) => from.passwordHashQueueDepth());
+  gauge('password_hash_queue_depth', 'Password hashes that wait for a core', (from) => from.passwordHashQueueDepth(), 'sum');
 
   return {
     requestAnswered({ method, route, status, seconds }) {
@@ -105,6 +117,7 @@ export function createMetrics(): Metrics {
       };
     },
     watchProcess: () => collectDefaultMetrics({ register: registry }),
+    snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot,
     render: () => registry.metrics(),
     contentType: registry.contentType,
   };

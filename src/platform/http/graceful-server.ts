@@ -1,0 +1,85 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import net from 'node:net';
+
+export type GracefulServer = {
+  listen(port: number, host: string): Promise<void>;
+  /** From now on every answer says `Connection: close`: who keeps a connection opens another one next time. Connections are still taken. */
+  discourage(): void;
+  /**
+   * Takes no more connections; answers what is under way and what comes on connections that are there. Resolves when all are closed. Those that
+   * are idle are closed at once, or, where somebody else has taken the port over, when their keep-alive time is up, since a request may be on its way.
+   * @param options.timeoutMs then the rest is cut off
+   * @returns whether everything was finished by itself
+   */
+  close(options: { timeoutMs: number; keepIdle?: boolean }): Promise<boolean>;
+};
+
+const WATCH_MS = 100;
+/** So long the rest of a request may take to arrive while nothing else is under way. */
+const QUIET_MS = 2_000;
+
+/** An HTTP server that can be stopped without losing a request. */
+export function createGracefulServer(handle: (request: IncomingMessage, response: ServerResponse) => void): GracefulServer {
+  const underWay = new Set<ServerResponse>();
+  let leaving = false;
+  const server = createServer((request, response) => {
+    underWay.add(response);
+    response.once('close', () => underWay.delete(response));
+    if (leaving) response.shouldKeepAlive = false;
+    handle(request, response);
+  });
+  const untouched = new Set<net.Socket>();
+  server.on('connection', (socket) => {
+    untouched.add(socket);
+    socket.once('data', () => untouched.delete(socket));
+    socket.once('close', () => untouched.delete(socket));
+  });
+  // A client that sends its request a byte at a time must not hold a connection for ever.
+  server.requestTimeout = 30_000;
+  server.headersTimeout = 15_000;
+
+  function discourage(): void {
+    leaving = true;
+    // Those that have not begun their answer yet.
+    for (const response of underWay) response.shouldKeepAlive = false;
+  }
+
+  return {
+    listen(port, host) {
+      return new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+    },
+    discourage,
+    close({ timeoutMs, keepIdle = false }) {
+      discourage();
+      return new Promise((resolve) => {
+        let byItself = true;
+        const cut = setTimeout(() => {
+          byItself = false;
+          server.closeAllConnections();
+        }, timeoutMs);
+        // Opened ahead of time, as browsers do; Node does not count them as idle.
+        if (!keepIdle) for (const socket of untouched) socket.destroy();
+        // With no answer outstanding, what is left are requests that somebody began to send and never finished.
+        let quietMs = 0;
+        const watch = setInterval(() => {
+          quietMs = underWay.size === 0 ? quietMs + WATCH_MS : 0;
+          if (!keepIdle && quietMs >= QUIET_MS) server.closeAllConnections();
+        }, WATCH_MS);
+        const closed = () => {
+          clearTimeout(cut);
+          clearInterval(watch);
+          resolve(byItself);
+        };
+        // An HTTP server's own `close` closes idle connections as well.
+        if (keepIdle) net.Server.prototype.close.call(server, closed);
+        else server.close(closed);
+      });
+    },
+  };
+}
