@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import os, { availableParallelism } from 'node:os';
+import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -159,29 +159,6 @@ describe('faults', () => {
     expect(load({ TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8, 192.0.2.1' }).trustProxy).toEqual({
       addresses: ['loopback', '10.0.0.0/8', 'fd00::/8', '192.0.2.1'],
     });
-  });
-});
-
-describe('several workers', () => {
-  it('are refused with SQLite, with the way out', () => {
-    const mend = expect.stringMatching(/^WORKERS must be 1 with SQLite.*set DATABASE_URL to postgresql:\/\//);
-    expect(faultsOf({ WORKERS: '2' })).toEqual([mend]);
-    expect(faultsOf({ WORKERS: '2', DATABASE_URL: 'file:/var/lib/latchkey.db' })).toEqual([mend]);
-    expect(faultsOf({ WORKERS: '2', DATABASE_URL: 'postgresql://localhost/latchkey' })).toEqual([]);
-    expect(faultsOf({ WORKERS: '1' })).toEqual([]);
-  });
-
-  it('share the cores for hashing, and each gets a pool with four threads more than that', () => {
-    const of = (environment: Record<string, string>) => load({ DATABASE_URL: 'postgresql://localhost/latchkey', ...environment });
-    const cores = availableParallelism();
-    for (const workers of [1, 2, 3, 64]) {
-      const share = Math.max(1, Math.floor(cores / workers));
-      const { workerPoolThreads } = of({ WORKERS: String(workers) });
-      expect(workerPoolThreads).toBe(share + 4);
-      // What a worker that was started with this pool makes of it.
-      expect(of({ WORKERS: String(workers), UV_THREADPOOL_SIZE: String(workerPoolThreads) }).hashConcurrency).toBe(share);
-    }
-    expect(of({ WORKERS: '2', UV_THREADPOOL_SIZE: '5' })).toMatchObject({ workerPoolThreads: 5, hashConcurrency: 1 });
   });
 });
 
