@@ -2,18 +2,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa from 'koa';
 import { createApi, createJwksRoutes, createProbeRoutes } from './api/index.js';
-import { MIN_PASSWORD_CHARS } from './identity/index.js';
+import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
+import { createCiba } from './oidc/ciba/index.js';
 import { buildConfiguration, isProviderPath, providerRouteOf, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
+import { pacePolling } from './oidc/polling.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
 import { createProviderFetch } from './oidc/provider-fetch.js';
 import { createTokenExchange } from './oidc/token-exchange/index.js';
-import { createAccountPages } from './pages/account/index.js';
+import { createAccountPages, createEntrance } from './pages/account/index.js';
 import { createBrowserCookies } from './pages/browser-cookies.js';
+import { createCibaPages } from './pages/ciba/index.js';
 import { createContinueTo } from './pages/continue-to.js';
 import { createDevMailboxPages } from './pages/dev/index.js';
 import { createDevicePages } from './pages/device/index.js';
@@ -81,7 +84,13 @@ export function createApp(services: Services): App {
     states: services.interactionStates,
     limits: services.limits,
     wrongCodesPerMinute: config.limitWrongDeviceCodesPerMinute,
-    paths: { entry: routes.code_verification, authorization: routes.device_authorization, token: routes.token },
+    paths: { entry: routes.code_verification, authorization: routes.device_authorization },
+  });
+  const ciba = createCiba({
+    ...services,
+    accounts: identity.accounts,
+    links: linksOf(config.issuerUrl),
+    requestsPerMinute: config.limitBackchannelRequestsPerMinute,
   });
   const tokenExchange = createTokenExchange({
     findResource: services.findResourceServer,
@@ -110,6 +119,7 @@ export function createApp(services: Services): App {
         requests: services.requests,
         fetch,
         deviceFlow: deviceFlow.feature,
+        ciba: ciba.feature,
         tokenExchange,
       }),
     extensions: createProviderExtensions({
@@ -123,6 +133,7 @@ export function createApp(services: Services): App {
       firstPartyGrant,
       logoutNotices: services.logoutNotices,
       deviceFlow,
+      pacePolling: pacePolling({ limits: services.limits, paths: { token: routes.token, backchannel: routes.backchannel_authentication } }),
       tokenExchange,
     }),
   });
@@ -211,6 +222,12 @@ export function createApp(services: Services): App {
       ...{ pages, cookies, browserSessions, passwordMinLength, mailboxUrl },
       issuerUrl: config.issuerUrl,
       programs: config.firstPartyApi,
+    }),
+    createCibaPages({
+      ...services,
+      pages,
+      questions: ciba.questions({ holder, outbound: services.outbound }),
+      entrance: createEntrance({ pages, browserSessions, identity, issuerUrl: config.issuerUrl }),
     }),
     createPasswordStrengthRoutes({ passwords: identity.passwords, limits: services.limits, issuerUrl: config.issuerUrl }),
     createStartPages({

@@ -26,11 +26,29 @@ const MEMBERS: readonly Member[] = [
     kind: 'text',
   },
   {
+    member: 'backchannel_token_delivery_mode',
+    flags: '--backchannel-token-delivery-mode <mode>',
+    help: 'how it hears that a person has answered (CIBA): poll (default) or ping',
+    kind: 'text',
+  },
+  {
+    member: 'backchannel_client_notification_endpoint',
+    flags: '--backchannel-client-notification-endpoint <uri>',
+    help: 'is told that a person has answered, with ping',
+    kind: 'text',
+  },
+  {
+    member: 'backchannel_authentication_request_signing_alg',
+    flags: '--backchannel-authentication-request-signing-alg <alg>',
+    help: 'the one algorithm of its signed backchannel requests, which it must sign then (default: none needed)',
+    kind: 'text',
+  },
+  {
     member: 'grant_types',
     flags: '--grant-type, --grant-types <grant>',
     help:
       'authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, ' +
-      'urn:ietf:params:oauth:grant-type:token-exchange; repeatable',
+      'urn:openid:params:grant-type:ciba, urn:ietf:params:oauth:grant-type:token-exchange; repeatable',
     kind: 'list',
   },
   {

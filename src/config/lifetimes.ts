@@ -73,6 +73,13 @@ export const lifetimeSettings = {
     schema: value.integer(60, 3600),
     fallback: '600',
   }),
+  backchannelRequestTtlSeconds: setting({
+    name: 'BACKCHANNEL_REQUEST_TTL_SECONDS',
+    group: 'Lifetimes',
+    meaning: 'question that an application puts to a person (CIBA); it may ask for less',
+    schema: value.integer(60, 3600),
+    fallback: '600',
+  }),
   verificationTtlSeconds: setting({
     name: 'VERIFICATION_TTL_SECONDS',
     group: 'Lifetimes',

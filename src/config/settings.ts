@@ -214,6 +214,13 @@ export const settings = {
     schema: value.integer(1, 1000000),
     fallback: '10',
   }),
+  limitBackchannelRequestsPerMinute: setting({
+    name: 'LIMIT_BACKCHANNEL_REQUESTS_PER_MINUTE',
+    group: 'Passwords and limits',
+    meaning: 'questions to people (CIBA) a minute by one application',
+    schema: value.integer(1, 1000000),
+    fallback: '60',
+  }),
   ...lifetimeSettings,
   signingAlgs: setting({
     name: 'SIGNING_ALGS',

@@ -3,6 +3,8 @@ export type Links = {
   verifyEmail(token: string): string;
   resetPassword(token: string): string;
   confirmEmail(token: string): string;
+  /** where a question of an application (CIBA) is answered */
+  approve(token: string): string;
   login: string;
   forgot: string;
   account: string;
@@ -15,6 +17,7 @@ export const linksOf = (issuerUrl: string): Links => ({
   verifyEmail: (token) => `${issuerUrl}/register/verify?token=${encodeURIComponent(token)}`,
   confirmEmail: (token) => `${issuerUrl}/email/confirm?token=${encodeURIComponent(token)}`,
   resetPassword: (token) => `${issuerUrl}/reset?token=${encodeURIComponent(token)}`,
+  approve: (token) => `${issuerUrl}/approve?token=${encodeURIComponent(token)}`,
   login: `${issuerUrl}/account`,
   forgot: `${issuerUrl}/forgot`,
   account: `${issuerUrl}/account`,

@@ -4,6 +4,7 @@ import type { Account } from '../identity/index.js';
 import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { authenticationContexts } from './authentication-contexts/index.js';
+import { type CibaFeature, isBackchannelRequest, nobody } from './ciba/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { checkClaimsParameter } from './claims-parameter.js';
 import { checkClientAssertion } from './client-assertions.js';
@@ -37,6 +38,7 @@ export const routes = {
   jwks: '/.well-known/jwks.json',
   device_authorization: '/device/auth',
   code_verification: '/device',
+  backchannel_authentication: '/backchannel',
 } as const;
 
 const exactPaths = new Set<string>([
@@ -94,6 +96,7 @@ export type ConfigurationDeps = {
   /** for every address that a client names */
   fetch: NonNullable<Configuration['fetch']>;
   deviceFlow: DeviceFlow['feature'];
+  ciba: CibaFeature;
   tokenExchange: Pick<TokenExchange, 'claimsOf'>;
 };
 
@@ -142,9 +145,10 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       short: { ...cookieOptions, path: undefined },
     },
     ttl: createLifetimes(config),
-    findAccount: tellingUnavailable(async (_ctx: unknown, accountId: string) => {
+    findAccount: tellingUnavailable(async (ctx: unknown, accountId: string) => {
       const account = await deps.findAccount(accountId);
-      return account ? toProviderAccount(account, deps.permissionsOf) : undefined;
+      if (!account) return isBackchannelRequest(ctx) ? nobody(accountId) : undefined;
+      return toProviderAccount(account, deps.permissionsOf);
     }),
     loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),
     interactions: { policy: buildInteractionPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
@@ -184,6 +188,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       claimsParameter: { enabled: true, assertClaimsParameter: checkClaimsParameter },
       backchannelLogout: { enabled: true },
       deviceFlow: deps.deviceFlow,
+      ciba: deps.ciba,
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => deps.pages.logout(ctx, readLogoutForm(form)),

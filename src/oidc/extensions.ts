@@ -6,7 +6,7 @@ import type { RefreshUses } from './adapter/index.js';
 import { answerContexts, authenticationContexts } from './authentication-contexts/index.js';
 import { forgetOldClientKeys } from './client-keys.js';
 import type { DeviceFlow } from './device/index.js';
-import { leaveOutEmptyLists } from './discovery-document.js';
+import { tidyMetadata } from './discovery-document.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
@@ -29,6 +29,8 @@ export type ExtensionDeps = {
   firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
   logoutNotices: Pick<LogoutNotices, 'extension'>;
   deviceFlow: Pick<DeviceFlow, 'extensions'>;
+  /** how often whoever waits for a person may ask */
+  pacePolling: ProviderExtension;
   tokenExchange: Pick<TokenExchange, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
@@ -44,11 +46,12 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
-    leaveOutEmptyLists,
+    tidyMetadata,
     forgetOldClientKeys,
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,
     ...deps.deviceFlow.extensions,
+    deps.pacePolling,
     deps.tokenExchange.extension,
     acceptPreviousSecrets(deps),
     reportEvents(deps),

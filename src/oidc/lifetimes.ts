@@ -13,9 +13,11 @@ type Lifetimes = Pick<
   | 'sessionKeptTtlSeconds'
   | 'interactionTtlSeconds'
   | 'deviceCodeTtlSeconds'
+  | 'backchannelRequestTtlSeconds'
 >;
 
 const DAY_SECONDS = 86_400;
+const SHORTEST_QUESTION_SECONDS = 30;
 
 /** A client's own lifetime where it has one (our client metadata), else the installation's. */
 function clientTtl(client: Client | undefined, member: string): number | undefined {
@@ -46,6 +48,11 @@ export function createLifetimes(config: Lifetimes): NonNullable<Configuration['t
     Grant: grantTtlSeconds(config),
     Interaction: config.interactionTtlSeconds,
     DeviceCode: config.deviceCodeTtlSeconds,
+    // An application may want less (`requested_expiry`), but not so little that nobody could answer.
+    BackchannelAuthenticationRequest: (ctx) => {
+      const requested = Number(ctx.oidc.params?.requested_expiry ?? config.backchannelRequestTtlSeconds);
+      return Math.min(config.backchannelRequestTtlSeconds, Math.max(SHORTEST_QUESTION_SECONDS, requested));
+    },
     // Sessions slide, and none lives longer than a kept one from the moment of signing in.
     Session: (_ctx: KoaContextWithOIDC, session) => {
       if (!session.accountId) return config.interactionTtlSeconds;

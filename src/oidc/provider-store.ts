@@ -5,7 +5,9 @@ import type { Database } from '../platform/db/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { Metrics } from '../platform/metrics/index.js';
 import {
+  type BackchannelRequests,
   createAdapterFactory,
+  createBackchannelRequests,
   createInteractionStates,
   createRefreshUses,
   type InteractionStates,
@@ -23,6 +25,7 @@ export type ProviderStore = {
   requests: RequestContexts;
   refreshUses: RefreshUses;
   interactionStates: InteractionStates;
+  backchannelRequests: BackchannelRequests;
   /** what DPoP nonces are made with, in every process the same */
   dpopNonceSecret: Buffer;
   pairwiseSubject: PairwiseSubject;
@@ -56,12 +59,13 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
     verifiedHeader: config.clientCertificateVerifiedHeader,
   });
   const refreshUses = createRefreshUses({ certificateThumbprint: certificates.thumbprint });
+  const onUnreadable = (place: string) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key');
   const adapter = createAdapterFactory({
     db,
     secrets,
     clients: { find: (id) => clients.findProviderMetadata(id) },
     requestContext: requests.current,
-    onUnreadable: (place) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key'),
+    onUnreadable,
     interactionTtlSeconds: config.interactionTtlSeconds,
     onReplay: ({ kind, grantId, accountId, clientId }) => {
       const ip = requests.current()?.ip;
@@ -83,6 +87,7 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
     requests,
     refreshUses,
     interactionStates: createInteractionStates({ db }),
+    backchannelRequests: createBackchannelRequests({ db, secrets, onUnreadable }),
     dpopNonceSecret: secrets.dpopNonceSecret,
     pairwiseSubject: createPairwiseSubject(secrets.pairwiseSalt),
     certificates,

@@ -20,6 +20,7 @@ export function waysOn(code: string, path: string): readonly ErrorWay[] | undefi
   }
   if (code === 'registration.closed' || code === 'oauth.logout_failed') return [{ href: '/account', label: 'account' }, start];
   if (code.startsWith('device.')) return [{ href: '/device', label: 'device' }, start];
+  if (code.startsWith('approval.')) return [{ href: '/account/applications', label: 'account' }, start];
   if (code === 'api_keys.not_found') return [{ href: '/account/api-keys', label: 'back' }, start];
   const page = pageOf(path);
   const again = /^(csrf|cookies|request)\.|busy$|unavailable$|^server_error$|rate_limited$/.test(code);

@@ -36,6 +36,7 @@ type Stem =
   | 'reuse'
   | 'replaced'
   | 'set'
+  | 'approve'
   | 'test';
 
 /** The sentences every mail has, by the stem of their keys. */
@@ -118,6 +119,15 @@ const writers: Writers = {
     ...begin('set', model.accountUrl, writer),
     facts: [{ label: writer.texts.t('mail.when'), value: writer.fmt.timeText(model.at) }],
     second: { lead: writer.texts.t('mail.set.forgot'), url: model.forgotUrl },
+  }),
+  'approve-request': (model, writer) => ({
+    ...begin('approve', model.url, writer),
+    facts: [
+      { label: writer.texts.t('mail.application'), value: model.application },
+      ...(model.bindingMessage ? [{ label: writer.texts.t('mail.approve.binding'), value: model.bindingMessage }] : []),
+    ],
+    valid: writer.texts.t('mail.valid_until', { until: writer.fmt.timeText(model.expiresAt) }),
+    second: { lead: writer.texts.t('mail.approve.forgot'), url: model.forgotUrl },
   }),
   'email-test': (model, writer) => begin('test', model.url, writer),
 };

@@ -137,6 +137,23 @@ export type DeviceDoneView = { applicationsUrl: string };
 
 export type DeviceCancelledView = { enterUrl: string };
 
+/** Buttons: `decision` = `allow` | `refuse`. The application is `PageContext.client`; the token goes into `hidden`. */
+export type ApproveView = FormModel & {
+  account: Person;
+  clientId: string;
+  /** what the application shows to whoever sits in front of it */
+  bindingMessage?: string | undefined;
+  askedAt: Date;
+  expiresAt: Date;
+  scopes: readonly string[];
+  resources?: readonly ResourceScopes[] | undefined;
+};
+
+export type ApproveAnsweredView = { allowed: boolean; applicationsUrl: string };
+
+/** The form lets somebody else sign in. */
+export type ApproveNotYoursView = FormModel & { account: Person };
+
 export type SignedOutView = { signInUrl?: string | undefined; continueUrl?: string | undefined };
 
 /** The page that the mail to a new address opens; its POST consumes the token (put it into `hidden`). */
@@ -215,6 +232,9 @@ export type Views = AccountViews & {
   'device/confirm': DeviceConfirmView;
   'device/done': DeviceDoneView;
   'device/cancelled': DeviceCancelledView;
+  'ciba/approve': ApproveView;
+  'ciba/answered': ApproveAnsweredView;
+  'ciba/not-yours': ApproveNotYoursView;
   'dev/mailbox': MailboxView;
   'dev/mail': MailView;
 };

@@ -84,6 +84,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       firstPartyGrant: { extension() {} },
       logoutNotices: { extension() {} },
       deviceFlow: { extensions: [] },
+      pacePolling() {},
       tokenExchange: { extension() {} },
       metrics: createMetrics(),
       refreshUses: createRefreshUses(),

@@ -81,6 +81,7 @@ export async function createTestIdentity(provider: Database['provider'], overrid
       verifyEmail: (token) => `https://id.example/register/verify?token=${token}`,
       resetPassword: (token) => `https://id.example/reset?token=${token}`,
       confirmEmail: (token) => `https://id.example/email/confirm?token=${token}`,
+      approve: (token) => `https://id.example/email/confirm?token=${token}`,
       login: 'https://id.example/account',
       forgot: 'https://id.example/forgot',
       account: 'https://id.example/account',

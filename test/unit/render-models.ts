@@ -169,6 +169,18 @@ export function buildViewCases(words: Words): ViewCases {
     },
     'device/done': { minimal: { applicationsUrl: '/account/applications' }, maximal: { applicationsUrl: words.url } },
     'device/cancelled': { minimal: { enterUrl: '/device' }, maximal: { enterUrl: words.url } },
+    'ciba/approve': {
+      minimal: { ...form, account, clientId: words.client, askedAt: at, expiresAt: at, scopes: [] },
+      maximal: {
+        ...{ ...action, account, clientId: words.text, bindingMessage: words.text, askedAt: at, expiresAt: at, scopes, resources },
+        errors: [{ code: words.text, message: words.text }],
+      },
+    },
+    'ciba/answered': {
+      minimal: { allowed: false, applicationsUrl: '/account/applications' },
+      maximal: { allowed: true, applicationsUrl: words.url },
+    },
+    'ciba/not-yours': { minimal: { ...form, account }, maximal: { ...action, account } },
     ...buildAccountViewCases(words),
     'dev/mailbox': {
       minimal: { mails: [] },
@@ -218,6 +230,7 @@ export function buildMailCases(words: Words): MailCases {
     'account-locked': { ...to, forgotUrl: url, minutes: 15, at },
     'email-replaced': { ...to, forgotUrl: url, at },
     'email-set': { ...to, accountUrl: url, forgotUrl: url, at },
+    'approve-request': { ...to, application: 'Notes', bindingMessage: 'Order 4711', url, forgotUrl: url, expiresAt: at },
     'email-test': { ...to, url },
   };
 }

@@ -1,6 +1,6 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
-import { type ArtifactRow, columnsOf, idHashOf, type StoredArtifact, userCodeHashOf } from './artifact-rows.js';
+import { type ArtifactRow, columnsOf, idHashOf, linkTokenOf, type StoredArtifact, userCodeHashOf } from './artifact-rows.js';
 import type { ArtifactKind } from './kinds.js';
 import { expiryOf, type PayloadCodec, places } from './payloads.js';
 
@@ -28,15 +28,16 @@ export function createArtifactCodec(
     toRow(id, payload, expiresInSeconds) {
       const idHash = idHashOf(id);
       const { consumed, jti, ...rest } = payload;
+      const foundBy = kind === 'BackchannelAuthenticationRequest' ? linkTokenOf(hmacPepper, id) : payload.userCode;
       const expiresAt = expiryOf(payload, expiresInSeconds, nowSeconds());
       const keptForSeconds = kind === 'PushedAuthorizationRequest' ? interactionTtlSeconds : 0;
       return {
         idHash,
         kind,
         ...columnsOf(kind, payload),
-        userCodeHash: typeof payload.userCode === 'string' ? userCodeHashOf(hmacPepper, payload.userCode) : null,
-        // A device code is also found by its user code, and then nobody tells its id.
-        payload: codec.seal(places.artifact(kind, idHash), kind === 'DeviceCode' ? { ...rest, jti: id } : rest),
+        userCodeHash: foundBy === undefined ? null : userCodeHashOf(hmacPepper, foundBy),
+        // What is also found by something else than its id, which nobody tells then.
+        payload: codec.seal(places.artifact(kind, idHash), foundBy === undefined ? rest : { ...rest, jti: id }),
         createdAt: nowDate(),
         expiresAt: expiresAt && new Date(expiresAt.getTime() + keptForSeconds * 1000),
         consumedAt: typeof consumed === 'number' ? new Date(consumed * 1000) : null,

@@ -36,6 +36,12 @@ export const idHashOf = (id: string): string => sha256(id);
 /** User codes are short enough to try them all, so their hash is keyed. The library normalises them before it saves and before it asks. */
 export const userCodeHashOf = (pepper: Buffer, userCode: string): string => hmacSha256(pepper, `user_code:${userCode}`);
 
+/**
+ * What the link to a backchannel authentication request carries, in the place of a user code: made from the request's id with a key that stays
+ * here, so whoever has one of the two cannot make the other.
+ */
+export const linkTokenOf = (pepper: Buffer, authReqId: string): string => hmacSha256(pepper, `backchannel_link:${authReqId}`);
+
 /** The searched columns of a payload. An interaction belongs to whoever signs in with it, as soon as that is known. */
 export function columnsOf(
   kind: ArtifactKind,

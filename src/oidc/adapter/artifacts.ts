@@ -103,7 +103,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
       const consumed = await client.$executeRaw`UPDATE artifacts SET consumed_at = ${nowDate()}
         WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`;
       if (consumed === 0) await refuseSecondUse(idHash);
-      else if (kind === 'DeviceCode') deps.redemptions?.note();
+      else if (kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest') deps.redemptions?.note();
     },
 
     async destroy(id) {

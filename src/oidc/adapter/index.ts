@@ -20,6 +20,7 @@ import { createSessionContexts, type SessionIdentity } from './session-context.j
 import { createSessionAdapter } from './sessions.js';
 
 export type { Replay } from './artifacts.js';
+export { type BackchannelPayload, type BackchannelRequests, createBackchannelRequests } from './backchannel-requests.js';
 export type { ClientSource } from './clients.js';
 export { createInteractionStates, type InteractionState, type InteractionStates } from './interaction-states.js';
 export { createPayloadCodec, isKey, type PayloadCodec, places } from './payloads.js';

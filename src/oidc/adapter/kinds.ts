@@ -54,7 +54,7 @@ export const kindRules: Record<ArtifactKind, KindRules> = {
   DeviceCode: { underGrant: true, secondUse: 'revoke_grant', fromSession: true, refusal: invalidGrant },
   Interaction: { underGrant: false, refusal: sessionNotFound },
   ReplayDetection: { underGrant: false, refusal: invalidGrant },
-  BackchannelAuthenticationRequest: { underGrant: true, secondUse: 'revoke_grant', refusal: invalidGrant },
+  BackchannelAuthenticationRequest: { underGrant: true, secondUse: 'revoke_grant', fromSession: true, refusal: invalidGrant },
   PreAuthorizedCode: { underGrant: true, secondUse: 'revoke_grant', refusal: invalidGrant },
   PushedAuthorizationRequest: { underGrant: false, secondUse: 'refuse_only', refusal: invalidRequestUri },
 };

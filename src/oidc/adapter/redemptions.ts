@@ -4,7 +4,7 @@ import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 export type Redemptions = { note(): void; isOfThisRequest(): boolean };
 
 /**
- * The library looks for the grant of a device code only after it has used the code up. Of many polls at the same moment those that come too late end
+ * The library looks for the grant of a device code, or of a backchannel request, only after it has used that up. Of many polls at the same moment those that come too late end
  * that grant, and it would be gone for the one that came first: nobody would win. See `isFirstFruit`.
  */
 export function createRedemptions(): Redemptions {

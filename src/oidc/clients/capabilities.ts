@@ -1,5 +1,7 @@
 /** RFC 8628. */
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+/** OpenID Connect Client-Initiated Backchannel Authentication 1.0. */
+export const CIBA = 'urn:openid:params:grant-type:ciba';
 /** RFC 8693. */
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
@@ -9,7 +11,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
  */
 export const capabilities = {
   authMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
-  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE, TOKEN_EXCHANGE],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials', DEVICE_CODE, CIBA, TOKEN_EXCHANGE],
 } as const;
 
 /** What a client may sign its assertions with; the last two are names of one algorithm (RFC 9864). Symmetric algorithms are off: they need the secret in clear on both sides. */
@@ -29,9 +31,6 @@ export const SECRET_METHODS: ReadonlySet<string> = new Set(['client_secret_basic
 /** Members of the RFCs that ask for something the server does not do. `false` and absence ask for nothing. */
 export const notYet: ReadonlySet<string> = new Set([
   'authorization_details_types',
-  'backchannel_authentication_request_signing_alg',
-  'backchannel_client_notification_endpoint',
-  'backchannel_token_delivery_mode',
   'backchannel_user_code_parameter',
   'frontchannel_logout_session_required',
   'frontchannel_logout_uri',

@@ -5,6 +5,7 @@
  */
 export {
   ASSERTION_ALGORITHMS,
+  CIBA,
   type ClientProfile,
   CONTENT_ENCRYPTIONS,
   capabilities,

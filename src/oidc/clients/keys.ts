@@ -97,7 +97,11 @@ export function findKeyFaults(metadata: ClientMetadata): ErrorDetail[] {
   const add = (path: string, message: string) => faults.push({ path, message });
   if (jwks && jwksUri) add('jwks', 'and jwks_uri exclude each other: give one of them');
   if (!jwks && !jwksUri) {
-    for (const member of ['request_object_signing_alg', 'require_signed_request_object'] as const)
+    for (const member of [
+      'request_object_signing_alg',
+      'require_signed_request_object',
+      'backchannel_authentication_request_signing_alg',
+    ] as const)
       if (metadata[member]) add(member, 'needs jwks or jwks_uri: the keys that its request objects are checked with');
   }
   if (method !== 'private_key_jwt') {

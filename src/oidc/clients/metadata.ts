@@ -1,7 +1,8 @@
 import { faultsOf, findHostileMembers, formatPath } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
-import { type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
+import { CIBA, type ClientProfile, DEVICE_CODE, notYet, SECRET_METHODS, saidByServer, TOKEN_EXCHANGE } from './capabilities.js';
 import { findCertificateFaults, type MutualTls } from './certificates.js';
+import { findCibaFaults } from './ciba.js';
 import { findEncryptionFaults } from './encryption.js';
 import { fapiAlgorithmOf } from './fapi2.js';
 import { findKeyFaults } from './keys.js';
@@ -124,6 +125,7 @@ function expand(
     response_types: merged.response_types ?? (grantTypes.includes('authorization_code') ? ['code'] : []),
     redirect_uris: merged.redirect_uris ?? [],
     post_logout_redirect_uris: merged.post_logout_redirect_uris ?? [],
+    ...(grantTypes.includes(CIBA) ? { backchannel_token_delivery_mode: merged.backchannel_token_delivery_mode ?? 'poll' } : {}),
     first_party: merged.first_party ?? false,
     require_pkce: merged.require_pkce ?? true,
   };
@@ -145,8 +147,9 @@ function findRuleFaults(metadata: ClientMetadata, { builtIn = false }: MetadataC
   if (usesCode && !responses.includes('code')) add('response_types', 'must be ["code"] with the grant authorization_code');
   if (!usesCode && responses.length > 0) add('response_types', 'must be empty without the grant authorization_code');
   if (usesCode && metadata.redirect_uris.length === 0) add('redirect_uris', 'must name at least one address to return to');
-  if (grants.includes('refresh_token') && !usesCode && !grants.includes(DEVICE_CODE) && !builtIn)
-    add('grant_types', `refresh_token needs a grant in which a person signs in: authorization_code or ${DEVICE_CODE}`);
+  const signsPeopleIn = usesCode || grants.includes(DEVICE_CODE) || grants.includes(CIBA);
+  if (grants.includes('refresh_token') && !signsPeopleIn && !builtIn)
+    add('grant_types', `refresh_token needs a grant in which a person signs in: authorization_code, ${DEVICE_CODE} or ${CIBA}`);
   if (isPublic && grants.includes('client_credentials')) add('grant_types', 'client_credentials is for clients with a secret');
   if (isPublic && !metadata.require_pkce)
     add('require_pkce', 'cannot be false for a client without a secret: PKCE is all that protects its code');
@@ -154,6 +157,7 @@ function findRuleFaults(metadata: ClientMetadata, { builtIn = false }: MetadataC
   if (exchanges && !metadata.token_exchange) add('token_exchange', 'must say what may be exchanged, with this grant');
   if (exchanges && isPublic) add('grant_types', `${TOKEN_EXCHANGE} is for clients with a secret`);
   if (!exchanges && metadata.token_exchange) add('grant_types', `must include ${TOKEN_EXCHANGE} with token_exchange`);
+  faults.push(...findCibaFaults(metadata));
   const rule = { applicationType, anyScheme: metadata.profile === 'mcp' };
   faults.push(...findRedirectFaults('redirect_uris', metadata.redirect_uris, rule));
   faults.push(...findRedirectFaults('post_logout_redirect_uris', metadata.post_logout_redirect_uris, rule));

@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../platform/errors.js';
-import { type ClientProfile, DEVICE_CODE } from './capabilities.js';
+import { CIBA, type ClientProfile, DEVICE_CODE } from './capabilities.js';
 import { FAPI2 } from './fapi2.js';
 import type { ClientMetadata } from './metadata.js';
 
@@ -64,11 +64,11 @@ export const PROFILES: Record<ClientProfile, Profile> = {
         holds: (metadata) => !metadata.grant_types.includes('authorization_code'),
         message: 'must not include authorization_code: nobody signs in to a service',
       },
-      {
-        member: 'grant_types',
-        holds: (metadata) => !metadata.grant_types.includes(DEVICE_CODE),
-        message: `must not include ${DEVICE_CODE}: nobody signs in to a service`,
-      },
+      ...[DEVICE_CODE, CIBA].map((grant) => ({
+        member: 'grant_types' as const,
+        holds: (metadata: ClientMetadata) => !metadata.grant_types.includes(grant),
+        message: `must not include ${grant}: nobody signs in to a service`,
+      })),
       {
         member: 'redirect_uris',
         holds: (metadata) => metadata.redirect_uris.length === 0,

@@ -94,6 +94,15 @@ export const clientMetadataSchema = z.object({
   initiate_login_uri: secured.optional(),
   backchannel_logout_uri: loaded.optional(),
   backchannel_logout_session_required: z.boolean().optional(),
+  backchannel_token_delivery_mode: z
+    .string()
+    .superRefine((value, context) => {
+      if (value === 'push') context.addIssue('push is not offered: tokens are collected at the token endpoint; use poll or ping');
+      else if (value !== 'poll' && value !== 'ping') context.addIssue('is not a delivery mode: use poll or ping');
+    })
+    .optional(),
+  backchannel_client_notification_endpoint: secured.optional(),
+  backchannel_authentication_request_signing_alg: assertionAlgorithm.optional(),
   contacts: listOf(z.email('must be an e-mail address'), 20).optional(),
   application_type: choiceOf(['web', 'native'], 'a kind of application').optional(),
   redirect_uris: listOf(z.string(), MAX_URIS).optional(),

@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../platform/errors.js';
-import { DEVICE_CODE } from './capabilities.js';
+import { CIBA, DEVICE_CODE } from './capabilities.js';
 import { invalidMetadata } from './errors.js';
 import type { ClientMetadata } from './metadata.js';
 import type { ClientSource } from './record.js';
@@ -18,6 +18,9 @@ type SectorMembers = Pick<
 
 const MEMBER = 'sector_identifier_uri';
 
+/** Grants without a redirect URI that could be somebody's sector. */
+const decidesElsewhere = (grants: readonly string[]) => grants.includes(DEVICE_CODE) || grants.includes(CIBA);
+
 /**
  * What keeps a client from having a sector (OpenID Connect Core, section 8.1): a host that is its own. Applications on people's machines share theirs
  * with everybody's, and would share their subjects.
@@ -27,13 +30,16 @@ export function findSectorFaults(metadata: ClientMetadata): ErrorDetail[] {
   const { redirect_uris: uris, sector_identifier_uri: sector, grant_types: grants } = metadata;
   const faults: ErrorDetail[] = [];
   const add = (path: string, message: string) => faults.push({ path, message });
-  const [usesCode, usesDevice] = [grants.includes('authorization_code'), grants.includes(DEVICE_CODE)];
+  const [usesCode, usesDevice] = [grants.includes('authorization_code'), decidesElsewhere(grants)];
   if (!usesCode && !usesDevice) add('subject_type', 'pairwise needs a grant in which a person signs in');
   if (usesDevice && (metadata.token_endpoint_auth_method !== 'private_key_jwt' || !metadata.jwks_uri)) {
-    add('jwks_uri', 'and token_endpoint_auth_method private_key_jwt are needed for pairwise subjects of devices: its host is their sector');
+    add(
+      'jwks_uri',
+      'and token_endpoint_auth_method private_key_jwt are needed for pairwise subjects without a redirect: its host is their sector',
+    );
   }
   if (sector) return faults;
-  if (usesDevice && usesCode) add(MEMBER, 'is needed for pairwise subjects of devices beside the authorization code');
+  if (usesDevice && usesCode) add(MEMBER, 'is needed for pairwise subjects of other grants beside the authorization code');
   const hosts = new Set(uris.filter((uri) => URL.canParse(uri)).map((uri) => new URL(uri).host));
   if (usesCode && hosts.size > 1) add(MEMBER, 'is needed for pairwise subjects with redirect URIs of several hosts');
   if (usesCode && metadata.application_type === 'native') add(MEMBER, 'is needed for pairwise subjects of a native application');
@@ -73,7 +79,7 @@ export async function judgeSector(
       detail: { path: MEMBER, message: 'cannot be read: it must answer 200 with a JSON array of redirect URIs' },
     };
   }
-  const missing = [...uris, ...(grants.includes(DEVICE_CODE) && keys ? [keys] : [])].filter((each) => !listed.includes(each));
+  const missing = [...uris, ...(decidesElsewhere(grants) && keys ? [keys] : [])].filter((each) => !listed.includes(each));
   if (missing.length === 0) return { outcome: 'agrees' };
   return { outcome: 'disagrees', detail: { path: MEMBER, message: `does not list ${missing[0]} (OpenID Connect Core, section 8.1)` } };
 }

@@ -7,7 +7,7 @@ import type { Logger } from '../../platform/log/index.js';
 import type { Resources } from '../resources/index.js';
 import { OPENID_SCOPES } from '../resources/index.js';
 import { requireOperators, requireOperatorsPart } from './built-in.js';
-import { SECRET_METHODS } from './capabilities.js';
+import { CIBA, SECRET_METHODS } from './capabilities.js';
 import type { MutualTls } from './certificates.js';
 import { applyDeclared, type DeclaredReport } from './declared.js';
 import { clientNotFound, hasNoSecret, idTaken, invalidMetadata } from './errors.js';
@@ -154,6 +154,8 @@ export function createClients(deps: ClientsDeps): Clients {
     if (source === 'registered' && (metadata.first_party || !metadata.require_pkce)) {
       throw invalidMetadata([{ path: metadata.first_party ? 'first_party' : 'require_pkce', message: 'is for the operator to decide' }]);
     }
+    if (source === 'registered' && metadata.grant_types.includes(CIBA))
+      throw invalidMetadata([{ path: 'grant_types', message: `${CIBA} is for applications that the operator made` }]);
     return outcome.value;
   }
 

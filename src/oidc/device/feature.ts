@@ -1,7 +1,7 @@
-import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import type { InteractionStates } from '../adapter/index.js';
-import { claimsByScope } from '../claims.js';
-import { type ResourceServerInfo, resourceServerFor } from '../resource-access.js';
+import { askedScopes } from '../asked-scopes.js';
+import type { ResourceServerInfo } from '../resource-access.js';
 
 /** What was wrong with the code a person entered. `page_too_old`: the form was not the one this browser was given last. */
 export type CodeProblem = 'missing' | 'unknown' | 'page_too_old';
@@ -118,21 +118,6 @@ function keepSessionAsItWas({ oidc: { session } }: KoaContextWithOIDC): boolean 
 /** How the library words that a form is not the one it gave to this session last. */
 const FORM_FAULT = /xsrf|device form details/;
 
-const OPENID: ReadonlySet<string> = new Set([...Object.keys(claimsByScope), 'offline_access']);
-
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const stateOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session?.state as { secret?: unknown } | undefined;
 const uidOf = (ctx: KoaContextWithOIDC): string => textOf((ctx as unknown as { params?: { uid?: unknown } }).params?.uid) ?? '';
-
-/** The part of a request that the client may have at all: what the person is asked about in the end. */
-function askedScopes(client: Client, params: Record<string, unknown>, findResource: DeviceFlowDeps['findResource']) {
-  const asked = new Set(textOf(params.scope)?.split(' '));
-  const resources = [params.resource ?? []].flat().filter((identifier) => typeof identifier === 'string');
-  const resourceScopes = Object.fromEntries(
-    resources.map((identifier) => {
-      const { scope } = resourceServerFor(findResource(identifier), client, undefined);
-      return [identifier, scope.split(' ').filter((name) => asked.has(name))];
-    }),
-  );
-  return { scopes: [...asked].filter((name) => OPENID.has(name)), resourceScopes };
-}

@@ -20,6 +20,10 @@ export const accountPaths = [
 ] as const;
 export type AccountPath = (typeof accountPaths)[number];
 
+/** The page of one question that an application put to a person. Its token opens nothing by itself. */
+export type QuestionPath = `/approve?token=${string}`;
+const QUESTION_PATH = /^\/approve\?token=[A-Za-z0-9_-]{20,128}$/;
+
 /** Whose pages these are, and by which session they look at them. */
 export type SignedIn = { account: Account; session: BrowserSession };
 
@@ -28,7 +32,9 @@ export type Entrance = {
   /** Somebody who may act: signed in, and neither gone nor disabled. */
   find(ctx: Context): Promise<SignedIn | undefined>;
   /** The same, or a redirect to sign in that comes back to `path`; then undefined, and the request is answered. */
-  enter(ctx: Context, path: AccountPath): Promise<SignedIn | undefined>;
+  enter(ctx: Context, path: AccountPath | QuestionPath): Promise<SignedIn | undefined>;
+  /** Lets somebody sign in anew, whoever is signed in now, and come back to `path`. */
+  signInAnew(ctx: Context, path: QuestionPath): void;
   /** The redirect URI of the built-in client. */
   comeBack(ctx: Context): Promise<void>;
 };
@@ -42,7 +48,7 @@ export type EntranceDeps = {
 
 export function createEntrance({ pages, browserSessions, identity, issuerUrl }: EntranceDeps): Entrance {
   /** The ordinary flow with a client of our own. Only the session it leaves behind counts; nobody keeps the verifier, so its code is of no use. */
-  const signInUrl = (path: AccountPath) => {
+  const signInUrl = (path: AccountPath | QuestionPath, parameters: Record<string, string> = {}) => {
     const query = new URLSearchParams({
       client_id: ACCOUNT_CLIENT_ID,
       redirect_uri: `${issuerUrl}${ACCOUNT_SIGNED_IN_PATH}`,
@@ -51,6 +57,7 @@ export function createEntrance({ pages, browserSessions, identity, issuerUrl }: 
       code_challenge: sha256(randomId()),
       code_challenge_method: 'S256',
       state: path,
+      ...parameters,
     });
     return `${routes.authorization}?${query}`;
   };
@@ -68,6 +75,7 @@ export function createEntrance({ pages, browserSessions, identity, issuerUrl }: 
       if (!person) seeOther(ctx, signInUrl(path));
       return person;
     },
+    signInAnew: (ctx, path) => seeOther(ctx, signInUrl(path, { prompt: 'login' })),
     async comeBack(ctx) {
       // Signed in is all that matters here: the code is not redeemed, so nothing can be slipped in with it.
       if (await find(ctx)) return seeOther(ctx, pathOf(ctx.query.state));
@@ -92,6 +100,9 @@ export function createEntrance({ pages, browserSessions, identity, issuerUrl }: 
   };
 }
 
-const pathOf = (state: unknown): AccountPath => accountPaths.find((path) => path === state) ?? '/account';
+const isQuestionPath = (state: unknown): state is QuestionPath => typeof state === 'string' && QUESTION_PATH.test(state);
+
+const pathOf = (state: unknown): AccountPath | QuestionPath =>
+  isQuestionPath(state) ? state : (accountPaths.find((path) => path === state) ?? '/account');
 
 const oauthCode = (error: unknown) => `oauth.${typeof error === 'string' && /^[a-z_]{1,40}$/.test(error) ? error : 'invalid_request'}`;

@@ -21,6 +21,8 @@ import { createProfilePage } from './profile.js';
 import { createSessionsPage } from './sessions.js';
 import { createSignOut } from './sign-out.js';
 
+export { createEntrance, type Entrance } from './entrance.js';
+
 export type AccountPagesDeps = {
   pages: PageKit;
   cookies: BrowserCookies;

@@ -38,6 +38,14 @@ export type MailModels = {
   /** to the address an operator took from an account, and to the one they gave it */
   'email-replaced': Recipient & { forgotUrl: string; at: Date };
   'email-set': Recipient & { accountUrl: string; forgotUrl: string; at: Date };
+  /** an application asks whether it may sign the person in (CIBA) */
+  'approve-request': Recipient & {
+    application: string;
+    bindingMessage?: string | undefined;
+    url: string;
+    forgotUrl: string;
+    expiresAt: Date;
+  };
   /** sent by an operator who tries the mail settings */
   'email-test': Recipient & { url: string };
 };

@@ -24,6 +24,8 @@ export type Metrics = {
   rowsPurged(kind: string, rows: number): void;
   /** A refresh token was used again after its reuse window: its grant was revoked. */
   tokenReuseDetected(): void;
+  /** What became of a question that an application put to a person (CIBA). @param result asked, not_asked, approved or refused */
+  backchannelRequest(result: 'asked' | 'not_asked' | 'approved' | 'refused'): void;
   /** An API key was not taken. @param reason of a closed set (ApiKeyRefusal) */
   apiKeyRefused(reason: string): void;
   /** A statement went through. */
@@ -62,6 +64,9 @@ export function createMetrics(): Metrics {
   const tokens = counter('auth_tokens_issued_total', 'Tokens that were issued', ['grant', 'kind']);
   const refreshes = counter('auth_token_refresh_total', 'Refreshes', ['result']);
   const reused = counter('auth_token_reuse_detected_total', 'Refresh tokens that were used again after their reuse window');
+  const questions = counter('auth_backchannel_requests_total', 'Questions that applications put to people, by what became of them', [
+    'result',
+  ]);
   const purged = counter('auth_purged_rows_total', 'Expired rows that were deleted', ['kind']);
   const refusedKeys = counter('auth_api_key_refusals_total', 'API keys that were not taken, by reason', ['reason']);
   const statements = new Histogram({
@@ -107,6 +112,7 @@ export function createMetrics(): Metrics {
     refreshFinished: (result) => refreshes.inc({ result }),
     rowsPurged: (kind, rows) => purged.inc({ kind }, rows),
     tokenReuseDetected: () => reused.inc(),
+    backchannelRequest: (result) => questions.inc({ result }),
     apiKeyRefused: (reason) => refusedKeys.inc({ reason }),
     statementFinished: (seconds) => statements.observe(seconds),
     gaugesFrom(gauges) {

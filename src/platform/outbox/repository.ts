@@ -1,4 +1,4 @@
-import { type Database, noSql, sql, sqlList } from '../db/index.js';
+import { type Database, noSql, type Sql, sql, sqlList } from '../db/index.js';
 
 export type OutboxRow = {
   id: string;
@@ -16,10 +16,11 @@ export type OutboxRepository = ReturnType<typeof createOutboxRepository>;
 export function createOutboxRepository({ db }: { db: Database }) {
   const { client } = db;
   return {
-    /** To be run alone or in a transaction with others. */
-    insert(row: Pick<OutboxRow, 'id' | 'topic' | 'recipient' | 'payload'> & { at: Date }) {
+    /** To be run alone or in a transaction with others. @param onlyIf a condition without which nothing is inserted */
+    insert(row: Pick<OutboxRow, 'id' | 'topic' | 'recipient' | 'payload'> & { at: Date }, onlyIf?: Sql) {
+      const values = sql`${row.id}, ${row.topic}, ${row.recipient}, ${row.payload}, 0, ${row.at}, ${row.at}`;
       return client.$executeRaw`INSERT INTO outbox_messages (id, topic, recipient, payload, attempts, created_at, next_attempt_at)
-        VALUES (${row.id}, ${row.topic}, ${row.recipient}, ${row.payload}, 0, ${row.at}, ${row.at})`;
+        ${onlyIf ? sql`SELECT ${values} WHERE ${onlyIf}` : sql`VALUES (${values})`}`;
     },
     /** What is due, the longest due first. */
     listDue(topics: readonly string[], at: Date, limit: number): Promise<OutboxRow[]> {

@@ -1,5 +1,6 @@
 import { addSeconds, nowDate } from '../clock.js';
 import { randomId, type Sealer } from '../crypto/index.js';
+import type { Sql } from '../db/index.js';
 import type { Logger } from '../log/index.js';
 import type { OutboxRepository, OutboxRow } from './repository.js';
 
@@ -9,8 +10,12 @@ export type Delivery = (message: { id: string; payload: unknown; attempt: number
 export type GivenUp = { id: string; topic: string; recipient: string; attempts: number; createdAt: Date; lastError: string | null };
 
 export type Outbox = {
-  /** The statement that puts a message in, for the transaction of what causes it. @param recipient shown in lists and logs: no secret */
-  statement(message: { topic: string; recipient: string; payload: unknown }): ReturnType<OutboxRepository['insert']>;
+  /**
+   * The statement that puts a message in, for the transaction of what causes it.
+   * @param message.recipient shown in lists and logs: no secret
+   * @param onlyIf a condition by which the statement knows that what causes it did happen, where that may fail without an error
+   */
+  statement(message: { topic: string; recipient: string; payload: unknown }, onlyIf?: Sql): ReturnType<OutboxRepository['insert']>;
   /** Puts a message in by itself. */
   add(message: { topic: string; recipient: string; payload: unknown }): Promise<void>;
   /** Names who delivers a topic. A process that names nobody leaves its messages to others. */
@@ -95,9 +100,9 @@ export function createOutboxService({
     return running;
   };
   const wake = () => void setImmediate(() => run().catch((error) => log.error({ err: error }, 'the outbox could not be read')));
-  const statement: Outbox['statement'] = ({ topic, recipient, payload }) => {
+  const statement: Outbox['statement'] = ({ topic, recipient, payload }, onlyIf) => {
     const id = randomId(16);
-    return repository.insert({ id, topic, recipient, payload: sealer.seal(JSON.stringify(payload), placeOf(id)), at: nowDate() });
+    return repository.insert({ id, topic, recipient, payload: sealer.seal(JSON.stringify(payload), placeOf(id)), at: nowDate() }, onlyIf);
   };
 
   return {

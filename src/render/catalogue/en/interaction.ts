@@ -116,6 +116,26 @@ export const interaction = {
   'device_cancelled.lead': 'The device has been told that you said no. You can close this page.',
   'device_cancelled.again': 'Enter another code',
 
+  'approve.title': 'May {client} sign you in?',
+  'approve.binding': '{client} must show you this',
+  'approve.warning_title': 'Did you just ask for this?',
+  'approve.warning':
+    'Allow it only if you did, a moment ago, and know where. If somebody told you to allow it, refuse: they would be signed in as you.',
+  'approve.as': 'It will be signed in as',
+  'approve.asked': 'Asked',
+  'approve.ends': 'Ends',
+  'approve.allow': 'Allow',
+  'approve.refuse': 'Refuse',
+  'approve_done.allowed': 'You allowed it',
+  'approve_done.allowed_lead': '{client} goes on by itself in a few seconds. You can close this page.',
+  'approve_done.allowed_unnamed': 'The application goes on by itself in a few seconds. You can close this page.',
+  'approve_done.refused': 'You refused it',
+  'approve_done.refused_lead': 'The application has been told that you said no. Nobody was signed in. You can close this page.',
+  'approve_other.title': 'This request is for another account',
+  'approve_other.lead':
+    'You are signed in as {name}, and were not asked. If the mail came to you, sign in with the account it was sent to.',
+  'approve_other.switch': 'Sign in with another account',
+
   'logout.title': 'Sign out?',
   'logout.lead': 'You are signed in as {name}.',
   'logout.everywhere_hint': 'Signing out ends your session at {brand} in this browser, and with it every application that uses it.',

@@ -9,6 +9,7 @@ export const mail = {
     one: 'The link works once, for {count} hour, until {until}.',
     other: 'The link works once, for {count} hours, until {until}.',
   },
+  'mail.valid_until': 'You can answer until {until}.',
   'mail.when': 'When',
   'mail.device': 'Device',
   'mail.ip': 'IP address',
@@ -96,6 +97,16 @@ export const mail = {
     'A key to your account at {brand}, which one application keeps for you, was used by two at once. One of them may not be that application, so we signed both out. Signing in there again is safe.',
   'mail.reuse.button': 'Look at your devices',
   'mail.reuse.not_you': 'Is there a device or a sign-in you do not know? Sign it out and choose a new password:',
+
+  'mail.approve.subject': 'An application asks to sign you in at {brand}',
+  'mail.approve.title': 'May this application sign you in?',
+  'mail.approve.why':
+    'An application asks whether it may sign you in with your account at {brand}. Look at what it asks for, and then allow or refuse it. Nothing happens before you do.',
+  'mail.approve.button': 'Look at the request',
+  'mail.approve.binding': 'It must show you',
+  'mail.approve.not_you': 'Did you not just ask for this? Then refuse, or do nothing: it ends by itself, and nobody is signed in.',
+  'mail.approve.forgot':
+    'Is it happening again and again? Somebody may know your username. Your password is safe; you can choose a new one here:',
 
   'mail.replaced.subject': 'Your account at {brand} has another email address now',
   'mail.replaced.title': 'This address is not used any more',
