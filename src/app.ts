@@ -1,11 +1,11 @@
 /** Composition root with HTTP: services in, a request handler out. What runs before what is decided here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa from 'koa';
-import { createApi, createJwksRoutes, createProbeRoutes } from './api/index.js';
+import { createApi, createClientRegistrationRoutes, createJwksRoutes, createProbeRoutes } from './api/index.js';
 import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { createCiba } from './oidc/ciba/index.js';
-import { buildConfiguration, isProviderPath, providerRouteOf, routes } from './oidc/configuration.js';
+import { buildConfiguration, isProviderPath, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
@@ -129,6 +129,7 @@ export function createApp(services: Services): App {
       forward: providerPages.forward,
       jwtAccessTokens: services.jwtAccessTokens,
       isPreviousSecret: services.clients.isPreviousSecret,
+      noteClientUse: services.clients.noteUse,
       refreshUses: services.refreshUses,
       firstPartyGrant,
       logoutNotices: services.logoutNotices,
@@ -149,7 +150,12 @@ export function createApp(services: Services): App {
   });
   services.signingKeys.onChange(() => holder.rebuild());
 
-  const interactions = createInteractions({ holder, states: services.interactionStates, requests: services.requests });
+  const interactions = createInteractions({
+    holder,
+    states: services.interactionStates,
+    requests: services.requests,
+    keepClient: services.clientDocuments.keep,
+  });
   const continueTo = createContinueTo({ interactions, findClient });
   const browserSessions = createBrowserSessions({ holder });
   const health = createHealth({
@@ -190,10 +196,20 @@ export function createApp(services: Services): App {
     createProbeRoutes({ health }),
     ...(api?.documents ?? []),
     createJwksRoutes({ jwksDocument: services.signingKeys.jwksDocument }),
+    ...(config.registrationOfClients === 'off'
+      ? []
+      : [
+          createClientRegistrationRoutes({
+            registration: services.clientRegistration,
+            issuerUrl: config.issuerUrl,
+            path: REGISTRATION_PATH,
+            log,
+          }),
+        ]),
     createInteractionPages({
       pages,
       interactions,
-      findClient,
+      findClient: services.findAskingClient,
       findResource,
       identity,
       cookies,

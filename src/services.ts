@@ -11,6 +11,7 @@ import {
   type IdentityDeps,
   linksOf,
 } from './identity/index.js';
+import { type ClientRegistration, createClientRegistration, type InitialAccessTokens } from './oidc/client-registration/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
 import { declaredResources, registerClients } from './oidc/declarations/index.js';
 import { createFirstPartyTokenCheck, type FirstPartyTokenCheck, firstPartyResource } from './oidc/first-party/index.js';
@@ -54,6 +55,7 @@ export type Services = ProviderStore & {
   identity: Identity;
   signingKeys: SigningKeys;
   clients: Clients;
+  clientRegistration: ClientRegistration & { initialAccessTokens: InitialAccessTokens };
   resources: Resources;
   outbox: Outbox;
   logoutNotices: LogoutNotices;
@@ -67,6 +69,8 @@ export type Services = ProviderStore & {
   /** An account that may act: it exists and is not disabled. */
   findActiveAccount(accountId: string): Promise<Account | null>;
   findClient(clientId: string): Promise<ClientSummary | undefined>;
+  /** The same for the client of a request under way, which may be one that describes itself. */
+  findAskingClient(clientId: string): Promise<ClientSummary | undefined>;
   findResource(identifier: string): { name: string; scopes: { name: string; description?: string | undefined }[] } | undefined;
   findResourceServer(identifier: string): ResourceServerInfo | undefined;
   /** set when this start made it */
@@ -89,7 +93,7 @@ const OUTBOX_SECONDS = 5;
  * Opens the database, brings it up to date, and builds the services. Nothing recurs until `start`.
  * @param options.commandLine a command registers no declared clients and makes no administrator: that is the server's, and would surprise
  * @param options.prepared another process of this installation has just registered the clients and made the administrator
- * @param options.mailer takes the mails instead of what the settings name
+ * @param options.mailer takes the mails instead of what the settings name; `outbound` the requests to addresses that clients name
  * @param options.requiresInteraction which accounts need more than a password
  * @throws AppError when the database or its secrets cannot be used; the message says what to do
  */
@@ -100,12 +104,14 @@ export async function createServices(
     commandLine = false,
     prepared = false,
     mailer,
+    outbound,
     requiresInteraction,
   }: {
     log: Logger;
     commandLine?: boolean;
     prepared?: boolean;
     mailer?: Services['mailer'] | undefined;
+    outbound?: Outbound | undefined;
     requiresInteraction?: IdentityDeps['requiresInteraction'];
   },
 ): Promise<Services> {
@@ -119,7 +125,7 @@ export async function createServices(
     onStatement: metrics.statementFinished,
   });
   try {
-    return await buildServices(config, { db, metrics, log, settlesIn: !commandLine && !prepared, mailer, requiresInteraction });
+    return await buildServices(config, { db, metrics, log, settlesIn: !commandLine && !prepared, mailer, outbound, requiresInteraction });
   } catch (error) {
     await db.close();
     throw error;
@@ -134,6 +140,7 @@ async function buildServices(
     log,
     settlesIn,
     mailer: ownMailer,
+    outbound: ownOutbound,
     requiresInteraction,
   }: {
     db: Database;
@@ -141,6 +148,7 @@ async function buildServices(
     log: Logger;
     settlesIn: boolean;
     mailer: Services['mailer'] | undefined;
+    outbound: Outbound | undefined;
     requiresInteraction: IdentityDeps['requiresInteraction'];
   },
 ): Promise<Services> {
@@ -163,7 +171,7 @@ async function buildServices(
       renderMail: renderer.mail,
       log,
     });
-  const outbound = createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
+  const outbound = ownOutbound ?? createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
   const resources = createResources({
@@ -186,7 +194,13 @@ async function buildServices(
         authority: config.clientCertificateVerifiedHeader !== undefined,
       },
       minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1,
+      neverUsedSeconds: config.unverifiedClientNeverUsedSeconds,
+      idleSeconds: config.unverifiedClientIdleSeconds,
     },
+  });
+  const clientRegistration = createClientRegistration({
+    ...{ db, clients, limits, audit },
+    settings: { mode: config.registrationOfClients, perHour: config.limitClientRegistrationsPerHour },
   });
   const outbox = createOutbox({ db, sealer, log });
   const logoutNotices = createLogoutNotices({ outbox, clients });
@@ -232,12 +246,16 @@ async function buildServices(
   });
   const jobs = createJobRunner({ log });
   jobs.every({ name: 'deliver messages', seconds: OUTBOX_SECONDS, run: outbox.run });
-  addHousekeeping(jobs, { config, db, signingKeys, metrics, log });
+  addHousekeeping(jobs, { config, db, signingKeys, clients, metrics, log });
   const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
   const findClient = async (clientId: string) => {
     const client = await clients.find(clientId);
     return client ? summarizeClient(client) : undefined;
   };
+  const store = createProviderStore({
+    ...{ config, db, secrets, clients, outbound, limits, audit, metrics, log },
+    notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
+  });
 
   return {
     config,
@@ -253,16 +271,14 @@ async function buildServices(
     identity,
     signingKeys,
     clients,
+    clientRegistration,
     resources,
     outbox,
     logoutNotices,
     sessions,
     grants,
     consents,
-    ...createProviderStore({
-      ...{ config, db, secrets, clients, audit, metrics, log },
-      notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
-    }),
+    ...store,
     jwtAccessTokens,
     totalEnding: createTotalEnding({ db, audit }),
     authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
@@ -271,6 +287,8 @@ async function buildServices(
       return account?.status === 'active' ? account : null;
     },
     findClient,
+    findAskingClient: async (clientId) =>
+      (await findClient(clientId)) ?? store.clientDocuments.find(clientId).then((client) => (client ? summarizeClient(client) : undefined)),
     findResource(identifier) {
       const resource = resources.find(identifier);
       return resource
@@ -292,6 +310,7 @@ async function buildServices(
       signingKeys.close();
       await mailer.stop();
       await identity.apiKeys.flush();
+      await clients.flushUses();
       await db.close();
     },
   };

@@ -14,8 +14,12 @@ async function show(client: Client) {
   // Loaded when there is a client to show: help should not wait for it.
   const { describeClient } = await import('../oidc/clients/index.js');
   const metadata = { ...describeClient(client), source: client.source };
-  const data = { ...metadata, created_at: client.createdAt.toISOString(), updated_at: client.updatedAt.toISOString() };
-  return { data, text: members({ ...metadata, created: client.createdAt }) };
+  const times = {
+    ...(client.lastUsedAt ? { last_used_at: client.lastUsedAt.toISOString() } : {}),
+    ...(client.unusedUntil ? { unused_until: client.unusedUntil.toISOString() } : {}),
+  };
+  const data = { ...metadata, ...times, created_at: client.createdAt.toISOString(), updated_at: client.updatedAt.toISOString() };
+  return { data, text: members({ ...metadata, created: client.createdAt, ...times }) };
 }
 
 const tellWarnings = (cli: Cli, warnings: Warnings) => {

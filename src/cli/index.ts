@@ -12,6 +12,7 @@ import { addClientCommands } from './client-commands.js';
 import { type Cli, createCli } from './context.js';
 import { addDoctorCommand } from './doctor/index.js';
 import { describeFailure } from './failure.js';
+import { addInitialAccessTokenCommands } from './initial-access-token-commands.js';
 import { addKeyCommands } from './key-commands.js';
 import { addMigrateCommand } from './migrate-command.js';
 import { addOutboxCommands } from './outbox-commands.js';
@@ -58,6 +59,7 @@ Examples:
   printf %s "$PASSWORD" | latchkey user create --email ann@example.com --role admin --password-stdin`,
     );
   addClientCommands(program, cli);
+  addInitialAccessTokenCommands(program, cli);
   addUserCommands(program, cli);
   addRoleCommands(program, cli);
   addSessionCommands(program, cli);

@@ -41,6 +41,9 @@ export const routes = {
   backchannel_authentication: '/backchannel',
 } as const;
 
+/** Where clients register (RFC 7591): our own endpoint, as the library validates, stores and rotates in steps that two requests can mix. */
+export const REGISTRATION_PATH = '/connect/register';
+
 const exactPaths = new Set<string>([
   ...Object.values(routes),
   `${routes.end_session}/confirm`,
@@ -113,6 +116,10 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     claims: claimsByScope,
     acrValues: [...authenticationContexts.names],
     responseTypes: ['code'],
+    discovery: {
+      ...(config.registrationOfClients === 'off' ? {} : { registration_endpoint: `${config.issuerUrl}${REGISTRATION_PATH}` }),
+      ...(config.clientIdMetadataDocuments ? { client_id_metadata_document_supported: true } : {}),
+    },
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: (_ctx, accountId, client) => deps.pairwiseSubject(accountId, client),
     // Those of the registry were asked when they were registered, and not again by every process at the first sign-in.

@@ -1,5 +1,6 @@
 import { errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import { isOpenedBy, requestedPersonalClaims } from './claims-parameter.js';
+import { isUnverified } from './clients/index.js';
 import type { RequestContexts } from './request-context.js';
 
 /** What a person allowed a client before: scopes by resource, '' for the OpenID scopes. */
@@ -27,6 +28,8 @@ export function createLoadExistingGrant({
     if (own && ctx.oidc.result?.consent) return own;
     if (client.first_party) return extend(ctx, own ?? newGrant(ctx), requestedScopes(ctx));
     if (own) return extend(ctx, own, new Map());
+    // Nothing is remembered for a client that nobody here made.
+    if (isUnverified(client)) return undefined;
     // prompt=consent asks anew whatever was allowed before.
     if (ctx.oidc.prompts.has('consent')) return undefined;
     const remembered = await consents.find(account.accountId, client.clientId);

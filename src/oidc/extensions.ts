@@ -5,6 +5,7 @@ import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { answerContexts, authenticationContexts } from './authentication-contexts/index.js';
 import { forgetOldClientKeys } from './client-keys.js';
+import { isUnverified } from './clients/index.js';
 import type { DeviceFlow } from './device/index.js';
 import { tidyMetadata } from './discovery-document.js';
 import type { FirstPartyGrant } from './first-party/index.js';
@@ -34,6 +35,8 @@ export type ExtensionDeps = {
   tokenExchange: Pick<TokenExchange, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
+  /** a client that nobody here made was given a token */
+  noteClientUse(clientId: string): void;
 };
 
 /** All that is attached to a provider when it is built. */
@@ -54,6 +57,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     deps.pacePolling,
     deps.tokenExchange.extension,
     acceptPreviousSecrets(deps),
+    noteUses(deps),
     reportEvents(deps),
   ];
 }
@@ -78,6 +82,15 @@ const acceptPreviousSecrets =
     prototype.compareClientSecret = async function compareClientSecret(this: { clientId: string }, secret: string) {
       return (await compare.call(this, secret)) || isPreviousSecret(this.clientId, secret);
     };
+  };
+
+/** Clients that nobody here made are deleted when nobody uses them. */
+const noteUses =
+  ({ noteClientUse }: ExtensionDeps): ProviderExtension =>
+  (provider) => {
+    provider.on('grant.success', ({ oidc: { client } }) => {
+      if (client && isUnverified(client)) noteClientUse(client.clientId);
+    });
   };
 
 /** What the library reports becomes audit events; its failures go to the log. */

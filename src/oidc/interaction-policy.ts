@@ -1,12 +1,13 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { authenticationContexts, createContextCheck } from './authentication-contexts/index.js';
 import { requestedPersonalClaims } from './claims-parameter.js';
+import { isUnverified } from './clients/index.js';
 import { requestedScopes } from './existing-grant.js';
 
 const { Check, base } = interactionPolicy;
 
 /** Reasons for asking again what was allowed before. The library gives no details with them, so a page could not say what it asks. */
-export const ASKED_ANYWAY: readonly string[] = ['consent_prompt', 'native_client_prompt'];
+export const ASKED_ANYWAY: readonly string[] = ['consent_prompt', 'native_client_prompt', 'unverified_client_prompt'];
 
 /** When a person is asked to sign in or to allow: the library's checks, and what they lack. */
 export function buildInteractionPolicy() {
@@ -28,6 +29,13 @@ export function buildInteractionPolicy() {
     const check = native.check;
     native.check = (ctx) => (ctx.oidc.client?.first_party ? Check.NO_NEED_TO_PROMPT : check(ctx));
   }
+  // Clients that nobody here made are asked about every time, whatever was allowed before.
+  consent?.checks.add(
+    new Check('unverified_client_prompt', 'this client is always asked about', 'consent_required', (ctx) => {
+      const { client, result } = ctx.oidc;
+      return client && isUnverified(client) && !result?.consent ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
   for (const reason of ASKED_ANYWAY) {
     const check = consent?.checks.get(reason);
     if (!consent || !check) continue;

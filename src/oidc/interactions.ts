@@ -63,16 +63,25 @@ export type Interactions = {
 
 export type Answered = { next: string; first: boolean };
 
+/** Reasons that the next request has as well. */
+const ASKED_EVERY_TIME: ReadonlySet<string> = new Set(['native_client_prompt', 'unverified_client_prompt']);
+
 /** How the library says that a browser has no cookie of any interaction at this address. */
 const NO_COOKIE = 'interaction session id cookie not found';
 
 const expired = (cause?: unknown) => new AppError('interaction.expired', 400, 'This sign-in is no longer open.', { cause });
 const alreadyUsed = (cause?: unknown) => new AppError('interaction.already_used', 400, 'This sign-in was finished already.', { cause });
 
-type Deps = { holder: ProviderHolder; states: InteractionStates; requests: Pick<RequestContexts, 'restingOn'> };
+type Deps = {
+  holder: ProviderHolder;
+  states: InteractionStates;
+  requests: Pick<RequestContexts, 'restingOn'>;
+  /** Stores the client, where it is one that describes itself: grants rest on its row. */
+  keepClient(clientId: string): Promise<void>;
+};
 type Stored = Awaited<ReturnType<ProviderHolder['current']['interactionDetails']>>;
 
-export function createInteractions({ holder, states, requests }: Deps): Interactions {
+export function createInteractions({ holder, states, requests, keepClient }: Deps): Interactions {
   const load = async (request: IncomingMessage, response: ServerResponse): Promise<Stored> => {
     try {
       return await holder.current.interactionDetails(request, response);
@@ -131,7 +140,7 @@ export function createInteractions({ holder, states, requests }: Deps): Interact
         missingResourceScopes: details.missingResourceScopes ?? {},
         missingClaims: details.missingOIDCClaims ?? [],
         askedAnyway: prompt.reasons.some((reason) => ASKED_ANYWAY.includes(reason)),
-        askedEveryTime: prompt.reasons.includes('native_client_prompt'),
+        askedEveryTime: prompt.reasons.some((reason) => ASKED_EVERY_TIME.has(reason)),
         grantId: interaction.grantId,
         goesOnAt: interaction.result ? interaction.returnTo : undefined,
       };
@@ -148,6 +157,7 @@ export function createInteractions({ holder, states, requests }: Deps): Interact
       if (session?.accountId !== accountId) throw new AppError('interaction.expired', 400, 'Somebody else has signed in meanwhile.');
       if (interaction.result) return follow(interaction, { consent: { grantId: grantIdOf(interaction) } });
       const { Grant } = holder.current;
+      await keepClient(String(interaction.params.client_id));
       const existing = interaction.grantId ? await Grant.find(interaction.grantId) : undefined;
       const grant = existing ?? new Grant({ accountId, clientId: String(interaction.params.client_id) });
       // Named after the interaction: however many answers come at once, they make one grant.

@@ -2,8 +2,10 @@ import type { Config } from '../config/index.js';
 import type { Audit } from '../platform/audit/index.js';
 import type { SecretStore } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
+import type { RateLimiter } from '../platform/limits/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { Metrics } from '../platform/metrics/index.js';
+import type { Outbound } from '../platform/outbound/index.js';
 import {
   type BackchannelRequests,
   createAdapterFactory,
@@ -14,6 +16,7 @@ import {
   type RefreshUses,
 } from './adapter/index.js';
 import { type ClientCertificates, createClientCertificates } from './client-certificates/index.js';
+import { type ClientDocuments, createClientDocuments, createProviderClients } from './client-documents/index.js';
 import type { Clients } from './clients/index.js';
 import { createPairwiseSubject, type PairwiseSubject } from './pairwise-subjects.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
@@ -30,6 +33,7 @@ export type ProviderStore = {
   dpopNonceSecret: Buffer;
   pairwiseSubject: PairwiseSubject;
   certificates: ClientCertificates;
+  clientDocuments: ClientDocuments;
 };
 
 export type ProviderStoreDeps = {
@@ -40,10 +44,13 @@ export type ProviderStoreDeps = {
     | 'notifyTokenReuse'
     | 'clientCertificateHeader'
     | 'clientCertificateVerifiedHeader'
+    | 'clientIdMetadataDocuments'
   >;
   db: Database;
   secrets: Pick<SecretStore, 'sealer' | 'hmacPepper' | 'dpopNonceSecret' | 'pairwiseSalt'>;
-  clients: Pick<Clients, 'findProviderMetadata'>;
+  clients: Pick<Clients, 'find' | 'findProviderMetadata' | 'readDocument' | 'keepDocument'>;
+  outbound: Outbound;
+  limits: Pick<RateLimiter, 'consume'>;
   audit: Audit;
   metrics: Pick<Metrics, 'tokenReuseDetected'>;
   log: Logger;
@@ -52,7 +59,8 @@ export type ProviderStoreDeps = {
 };
 
 /** Puts the adapter together with what it reports to. */
-export function createProviderStore({ config, db, secrets, clients, audit, metrics, log, notify }: ProviderStoreDeps): ProviderStore {
+export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
+  const { config, db, secrets, clients, audit, metrics, log, notify } = deps;
   const requests = createRequestContexts();
   const certificates = createClientCertificates({
     header: config.clientCertificateHeader,
@@ -60,10 +68,15 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
   });
   const refreshUses = createRefreshUses({ certificateThumbprint: certificates.thumbprint });
   const onUnreadable = (place: string) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key');
+  const clientDocuments = createClientDocuments({
+    ...deps,
+    currentIp: () => requests.current()?.ip,
+    enabled: config.clientIdMetadataDocuments,
+  });
   const adapter = createAdapterFactory({
     db,
     secrets,
-    clients: { find: (id) => clients.findProviderMetadata(id) },
+    clients: { find: createProviderClients({ clients, documents: clientDocuments }) },
     requestContext: requests.current,
     onUnreadable,
     interactionTtlSeconds: config.interactionTtlSeconds,
@@ -91,5 +104,6 @@ export function createProviderStore({ config, db, secrets, clients, audit, metri
     dpopNonceSecret: secrets.dpopNonceSecret,
     pairwiseSubject: createPairwiseSubject(secrets.pairwiseSalt),
     certificates,
+    clientDocuments,
   };
 }

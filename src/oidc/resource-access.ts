@@ -1,5 +1,5 @@
 import { type AsymmetricSigningAlgorithm, type Client, errors, type ResourceServer } from 'oidc-provider';
-import { restrictScope } from './clients/index.js';
+import { isUnverified, restrictScope } from './clients/index.js';
 import type { AuthorizationClaim, Resource } from './resources/index.js';
 
 /** A resource server as the store knows it; `scopes` are all it has. */
@@ -11,6 +11,8 @@ export type ResourceServerInfo = {
   /** what its JWTs say about their person besides the subject */
   accessTokenClaims?: readonly AuthorizationClaim[] | undefined;
   firstPartyOnly?: boolean | undefined;
+  /** false: only for clients that an operator made */
+  unverifiedClients?: boolean | undefined;
 };
 
 /** A resource server of the registry, as the library is told of it. */
@@ -23,6 +25,7 @@ export function resourceServerOf(resource: Resource | null): ResourceServerInfo 
     ...(resource.accessTokenTtlSeconds === null ? {} : { accessTokenTTL: resource.accessTokenTtlSeconds }),
     accessTokenClaims: resource.accessTokenClaims,
     firstPartyOnly: resource.firstPartyOnly,
+    unverifiedClients: resource.unverifiedClients,
   };
 }
 
@@ -38,9 +41,10 @@ export function resourceServerFor(
   grantType: unknown,
 ): Pick<ResourceServer, 'scope' | 'audience' | 'accessTokenFormat' | 'accessTokenTTL' | 'jwt'> {
   if (!resource) throw new errors.InvalidTarget();
-  const { scopes, accessTokenClaims: _claims, firstPartyOnly, ...info } = resource;
+  const { scopes, accessTokenClaims: _claims, firstPartyOnly, unverifiedClients = true, ...info } = resource;
   if (firstPartyOnly && (client.first_party !== true || grantType === 'client_credentials'))
     throw new errors.InvalidTarget('this resource is for applications of the installation itself');
+  if (!unverifiedClients && isUnverified(client)) throw new errors.InvalidTarget('this resource is for clients that an operator made');
   const unnamed = grantType === 'client_credentials' && client.allowed_scope === undefined;
   const allowed = unnamed ? [] : restrictScope(client, scopes);
   if (scopes.length > 0 && allowed.length === 0 && client.default_resource !== resource.audience) {

@@ -5,7 +5,8 @@ import type { ProviderExtension } from './provider.js';
 
 type Unavailable = errors.TemporarilyUnavailable & { retryAfterSeconds: number };
 
-function asOAuthError(error: AppError): Unavailable {
+/** An error that says when to come again, in the library's words. */
+export function asOAuthError(error: AppError): Unavailable {
   const answer = new errors.TemporarilyUnavailable(error.message) as Unavailable;
   // The library's own has 400, as if the client could mend it.
   answer.status = 503;

@@ -81,6 +81,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       forward: async () => {},
       jwtAccessTokens,
       isPreviousSecret: clients.isPreviousSecret,
+      noteClientUse() {},
       firstPartyGrant: { extension() {} },
       logoutNotices: { extension() {} },
       deviceFlow: { extensions: [] },

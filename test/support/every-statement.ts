@@ -85,21 +85,37 @@ export async function useEverything(server: TestServer): Promise<void> {
 
   // Applications with their own sign-in form.
   const current = await identity.accounts.find(account.id);
-  const own = await server.app.firstParty.signIn({ accountId: account.id, generation: current?.signInGeneration ?? 0, amr: ['pwd'] });
-  await server.app.firstParty.refresh({ refreshToken: own.refreshToken });
-  await server.app.firstParty.authenticate(own.accessToken);
-  const grant = await services.db.client.grant.findUniqueOrThrow({ where: { id: own.sessionId } });
+  const signIn = await server.app.firstParty.signIn({ accountId: account.id, generation: current?.signInGeneration ?? 0, amr: ['pwd'] });
+  await server.app.firstParty.refresh({ refreshToken: signIn.refreshToken });
+  await server.app.firstParty.authenticate(signIn.accessToken);
+  const grant = await services.db.client.grant.findUniqueOrThrow({ where: { id: signIn.sessionId } });
   const more = Array.from({ length: MAX_API_SIGN_INS }, (_, index) => ({ ...grant, id: `${grant.id}-${index}` }));
   await services.db.client.grant.createMany({ data: more });
-  if ((await services.sessions.endSurplusApiSignIns(account.id, own.sessionId)) !== 1) throw new Error('no surplus');
+  if ((await services.sessions.endSurplusApiSignIns(account.id, signIn.sessionId)) !== 1) throw new Error('no surplus');
   // One account that holds much of the table would be read by scanning it.
   for (const { id } of more) await services.db.client.grant.delete({ where: { id } });
 
   await services.clients.firstPartyOrigins();
 
+  // A client that registers itself, changes and is deleted; one that is not used.
+  const { clientRegistration } = services;
+  const { token, initialAccessToken } = await clientRegistration.initialAccessTokens.create({ uses: 1, ttlSeconds: 60 });
+  const own = { redirect_uris: [REDIRECT_URI] };
+  const registered = await clientRegistration.register(own, { token, ip: '192.0.2.1' });
+  const ownId = registered.client.id;
+  const replaced = await clientRegistration.replace(ownId, own, { token: registered.managementToken, ip: '192.0.2.1' });
+  services.clients.noteUse(ownId);
+  await services.clients.flushUses();
+  await clientRegistration.delete(ownId, { token: replaced.managementToken, ip: '192.0.2.1' });
+  const unused = await clientRegistration.register(own, { token: undefined, ip: '192.0.2.1' });
+  await services.db.client.client.update({ where: { id: unused.client.id }, data: { unusedUntil: new Date(0) } });
+  if ((await services.clients.deleteUnused()) !== 1) throw new Error('an unused client was not deleted');
+  await clientRegistration.initialAccessTokens.list();
+  await clientRegistration.initialAccessTokens.revoke(initialAccessToken.id);
+
   // What operators, jobs and other processes do.
   await services.sessions.list(account.id);
-  await services.sessions.end(own.sessionId, { accountId: account.id });
+  await services.sessions.end(signIn.sessionId, { accountId: account.id });
   await services.sessions.endAll(account.id);
   await services.grants.listByAccount(account.id);
   await services.consents.forgetAll(account.id);

@@ -7,6 +7,7 @@ import { type App, createApp } from '../../src/app.js';
 import { type Config, loadConfig } from '../../src/config/index.js';
 import type { Database } from '../../src/platform/db/index.js';
 import { createLogger, type Logger } from '../../src/platform/log/index.js';
+import type { Outbound } from '../../src/platform/outbound/index.js';
 import { createServices, type Services } from '../../src/services.js';
 import { createDatabaseUrl } from './database.js';
 import { testEnvironment } from './environment.js';
@@ -29,6 +30,8 @@ export type TestServerOptions = {
   /** settings by their environment names */
   env?: Record<string, string>;
   log?: Logger;
+  /** stands for the web beyond this machine */
+  outbound?: Outbound;
   /** which accounts need more than a password; nobody's does unless a test says so */
   requiresInteraction?: (accountId: string) => Promise<boolean>;
 };
@@ -39,6 +42,7 @@ export async function startTestServer({
   databaseUrl,
   env = {},
   log,
+  outbound,
   requiresInteraction,
 }: TestServerOptions = {}): Promise<TestServer> {
   let handle: ReturnType<typeof createApp>['handle'] = (_request, response) => void response.writeHead(503).end();
@@ -60,6 +64,7 @@ export async function startTestServer({
   );
   const services = await createServices(config, {
     log: log ?? createLogger({ level: config.logLevel, format: 'json' }),
+    outbound,
     requiresInteraction,
   });
   const app = createApp(services);

@@ -9,7 +9,8 @@ export type PurgeKind =
   | 'sessions'
   | 'one_time_tokens'
   | 'sign_in_devices'
-  | 'limit_counters';
+  | 'limit_counters'
+  | 'initial_access_tokens';
 export type PurgeCounts = Record<PurgeKind, number>;
 
 /**
@@ -44,6 +45,8 @@ export function createPurge({ db, batchSize = 500 }: { db: Database; batchSize?:
     // Its key has two columns; the accounts of a batch lead to it, and each has few.
     sign_in_devices: () =>
       client.$executeRaw`DELETE FROM sign_in_devices WHERE account_id ${expired(sql`account_id FROM sign_in_devices`, 0)} AND expires_at < ${nowDate()}`,
+    initial_access_tokens: () =>
+      client.$executeRaw`DELETE FROM initial_access_tokens WHERE id ${expired(sql`id FROM initial_access_tokens`, 0)}`,
     limit_counters: () => client.$executeRaw`DELETE FROM limit_counters WHERE key ${expired(sql`key FROM limit_counters`, 0)}`,
   };
   return {

@@ -7,7 +7,7 @@ import type { ErrorDetail } from '../../platform/errors.js';
 import { SECRET_METHODS } from './capabilities.js';
 import { invalidMetadata } from './errors.js';
 import { type CheckedMetadata, checkMetadata, type MetadataContext } from './metadata.js';
-import { type ClientRow, toColumns } from './record.js';
+import { type ClientRow, newRow, toColumns } from './record.js';
 import { openEntry, secretContextOf } from './registry-cache.js';
 import { CLIENTS_TOPIC, type ClientRepository } from './repository.js';
 import { type FetchSector, judgeSector } from './sectors.js';
@@ -185,20 +185,13 @@ function planClient(
   const seal = (secret: string) => sealer.seal(secret, secretContextOf(id));
   if (!row) {
     const secret = clientSecret === undefined ? null : seal(clientSecret);
-    const insert = {
-      ...columns,
-      id,
-      source: 'declared',
-      secret,
-      previousSecret: null,
-      previousSecretExpiresAt: null,
-      createdAt: at,
-      updatedAt: at,
-    };
+    const insert = newRow(columns, { id, source: 'declared', at, secret });
     return { id, insert, keptRotatedSecret: false };
   }
   const changed: Partial<ClientRow> = Object.fromEntries(
-    Object.entries({ ...columns, source: 'declared' }).filter(([key, value]) => row[key as keyof ClientRow] !== value),
+    Object.entries({ ...columns, source: 'declared', managementTokenHash: null, unusedUntil: null }).filter(
+      ([key, value]) => row[key as keyof ClientRow] !== value,
+    ),
   );
   const secrets = planSecret(row, clientSecret, { sealer, seal, at, secretGraceSeconds });
   const update = { ...changed, ...secrets.change };

@@ -10,3 +10,6 @@ export const idTaken = () => new AppError('clients.id_taken', 409, 'There is a c
 
 export const hasNoSecret = () =>
   new AppError('clients.no_secret', 409, 'This client has no secret to rotate: it does not authenticate, or not with a secret.');
+
+/** One answer for a client that is not there and for a token that is not its own (RFC 7592, section 2). */
+export const invalidToken = () => new AppError('clients.invalid_token', 401, 'The token is not one that manages this client.');

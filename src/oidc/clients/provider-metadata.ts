@@ -1,5 +1,6 @@
 import { OPENID_SCOPES } from '../resources/index.js';
 import { type Client, type ClientSource, describeClient } from './record.js';
+import { isUnverifiedSource, UNVERIFIED_OPENID_SCOPES } from './unverified.js';
 
 /**
  * Proves that metadata comes from the registry: what arrives over HTTP is parsed JSON and can never be an instance of this. Without the proof a
@@ -47,6 +48,15 @@ const OPERATORS: ReadonlySet<unknown> = new Set<ClientSource>(['declared', 'oper
 /** True for a client that somebody who runs this installation made: the operator stands behind what it says. @param client as oidc-provider hands it over */
 export const isOperatorMade = (client: object): boolean => OPERATORS.has((client as { client_source?: unknown }).client_source);
 
+/**
+ * True for a client that nobody here made: it registered itself or published its metadata. A client without a source comes from outside of the registry and is one
+ * as well. @param client as oidc-provider hands it over
+ */
+export function isUnverified(client: object): boolean {
+  const source = (client as { client_source?: unknown }).client_source;
+  return source === undefined || isUnverifiedSource(source);
+}
+
 /** What oidc-provider's Client model is made of. */
 export type ProviderMetadata = Record<string, unknown> & { client_id: string };
 
@@ -58,10 +68,16 @@ export function toProviderMetadata(client: Client, secret: string | null): Provi
     client_id: client.id,
     client_id_issued_at: Math.floor(client.createdAt.getTime() / 1000),
     ...(secret === null ? {} : { client_secret: secret }),
-    ...(client.scope === null ? {} : { scope: openidPartOf(client.scope), allowed_scope: client.scope }),
+    ...scopesOf(client),
     client_source: client.source,
     [PROOF_MEMBER]: proof,
   };
+}
+
+/** Without a list of its own a client has every scope there is; one that nobody here made has those that say who a person is, and resource servers'. */
+function scopesOf({ scope, source }: Client): { scope?: string; allowed_scope?: string } {
+  if (scope !== null) return { scope: openidPartOf(scope), allowed_scope: scope };
+  return isUnverifiedSource(source) ? { scope: UNVERIFIED_OPENID_SCOPES } : {};
 }
 
 /**

@@ -1,8 +1,8 @@
 import { type ClientProfile, PROFILE_NAMES } from './capabilities.js';
 import type { ClientMetadata } from './metadata.js';
 
-/** declared: CLIENTS_FILE; operator: CLI or admin pages; built_in: the server's own; registered: by itself (RFC 7591). */
-export type ClientSource = 'declared' | 'operator' | 'built_in' | 'registered';
+/** declared: CLIENTS_FILE; operator: CLI or admin pages; built_in: the server's own; registered: by itself (RFC 7591); document: by the document that is its id. */
+export type ClientSource = 'declared' | 'operator' | 'built_in' | 'registered' | 'document';
 
 /** A client without its secret. */
 export type Client = {
@@ -29,6 +29,10 @@ export type Client = {
   scope: string | null;
   /** the other members of RFC 7591 */
   metadata: Readonly<Record<string, unknown>>;
+  /** to a day, and only of clients that no operator made */
+  lastUsedAt: Date | null;
+  /** when such a client is deleted unless it is used again */
+  unusedUntil: Date | null;
   createdAt: Date;
   updatedAt: Date;
 };
@@ -54,15 +58,53 @@ export type ClientRow = {
   grantTypes: string;
   scope: string | null;
   metadata: string;
+  managementTokenHash: string | null;
+  lastUsedAt: Date | null;
+  unusedUntil: Date | null;
   createdAt: Date;
   updatedAt: Date;
 };
 
-/** The columns that come out of metadata: all but id, source, secrets and times. */
-export type ClientColumns = Omit<
-  ClientRow,
-  'id' | 'source' | 'secret' | 'previousSecret' | 'previousSecretExpiresAt' | 'createdAt' | 'updatedAt'
->;
+/** What does not come out of metadata. */
+type OtherColumns =
+  | 'id'
+  | 'source'
+  | 'secret'
+  | 'previousSecret'
+  | 'previousSecretExpiresAt'
+  | 'managementTokenHash'
+  | 'lastUsedAt'
+  | 'unusedUntil'
+  | 'createdAt'
+  | 'updatedAt';
+
+export type ClientColumns = Omit<ClientRow, OtherColumns>;
+
+/** A row that is made now. */
+export function newRow(
+  columns: ClientColumns,
+  {
+    id,
+    source,
+    at,
+    ...more
+  }: { id: string; source: ClientSource; at: Date } & Partial<Pick<ClientRow, 'secret' | 'managementTokenHash' | 'unusedUntil'>>,
+): ClientRow {
+  return {
+    ...columns,
+    id,
+    source,
+    secret: null,
+    previousSecret: null,
+    previousSecretExpiresAt: null,
+    managementTokenHash: null,
+    lastUsedAt: null,
+    unusedUntil: null,
+    createdAt: at,
+    updatedAt: at,
+    ...more,
+  };
+}
 
 export function toColumns(metadata: ClientMetadata, name: string): ClientColumns {
   const {
@@ -101,7 +143,7 @@ export function toColumns(metadata: ClientMetadata, name: string): ClientColumns
 }
 
 export function toClient(row: ClientRow): Client {
-  const { secret, previousSecret: _sealed, ...plain } = row;
+  const { secret, previousSecret: _sealed, managementTokenHash: _hash, ...plain } = row;
   return {
     ...plain,
     source: row.source as ClientSource,

@@ -6,6 +6,9 @@ export const CLIENTS_TOPIC = 'clients';
 
 export type ClientRepository = ReturnType<typeof createClientRepository>;
 
+/** SHA-256 of the token that was shown. */
+type ManagedBy = { id: string; tokenHash: string };
+
 /** A place in the list: what comes after it is asked for. */
 export type ListPosition = { createdAt: Date; id: string };
 
@@ -50,6 +53,46 @@ export function createClientRepository(db: Pick<Database, 'client' | 'isUniqueVi
     /** @throws what `isTaken` recognises when the id is there already */
     async insert(tx: Transaction, row: ClientRow): Promise<void> {
       await tx.client.create({ data: row });
+    },
+
+    /** A row, and what belongs to it in the same transaction. */
+    async insertAlongside(row: ClientRow, work?: (tx: Transaction) => Promise<void>): Promise<void> {
+      if (!work) await db.client.client.create({ data: row });
+      else
+        await db.client.$transaction(async (tx) => {
+          // First of all: a SQLite transaction that began by reading could not wait for another writer.
+          await tx.client.create({ data: row });
+          await work(tx);
+        });
+    },
+
+    /** Changes or deletes a client that registered itself while this is still the token that manages it. False: it is not. */
+    async updateManaged(tx: Transaction, { id, tokenHash }: ManagedBy, data: Partial<ClientRow>): Promise<boolean> {
+      return (await tx.client.updateMany({ where: { id, managementTokenHash: tokenHash }, data })).count > 0;
+    },
+    async deleteManaged(tx: Transaction, { id, tokenHash }: ManagedBy): Promise<boolean> {
+      return (await tx.client.deleteMany({ where: { id, managementTokenHash: tokenHash } })).count > 0;
+    },
+
+    async noteUse(id: string, { at, notedBefore, unusedUntil }: { at: Date; notedBefore: Date; unusedUntil: Date }): Promise<void> {
+      await db.client.$executeRaw`UPDATE clients SET last_used_at = ${at}, unused_until = ${unusedUntil}
+        WHERE id = ${id} AND unused_until IS NOT NULL AND (last_used_at IS NULL OR last_used_at < ${notedBefore})`;
+    },
+
+    async listUnused(at: Date, limit: number): Promise<string[]> {
+      const rows = await db.client.client.findMany({
+        where: { unusedUntil: { lt: at } },
+        select: { id: true },
+        orderBy: { unusedUntil: 'asc' },
+        take: limit,
+      });
+      return rows.map(({ id }) => id);
+    },
+    /** Those of them that are unused at this moment. */
+    async deleteUnused(tx: Transaction, ids: readonly string[], at: Date): Promise<string[]> {
+      const gone: string[] = [];
+      for (const id of ids) if ((await tx.client.deleteMany({ where: { id, unusedUntil: { lt: at } } })).count > 0) gone.push(id);
+      return gone;
     },
 
     async update(tx: Transaction, id: string, data: Partial<ClientRow>): Promise<void> {

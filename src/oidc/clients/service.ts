@@ -13,15 +13,17 @@ import { applyDeclared, type DeclaredReport } from './declared.js';
 import { clientNotFound, hasNoSecret, idTaken, invalidMetadata } from './errors.js';
 import { readCursor, writeCursor } from './list-cursor.js';
 import { type CheckedMetadata, checkMetadata, type MetadataContext } from './metadata.js';
+import { layOver } from './patch.js';
 import type { ProviderMetadata } from './provider-metadata.js';
-import { type Client, type ClientRow, type ClientSource, describeClient, toClient, toColumns } from './record.js';
-import { createRegistryCache, secretContextOf } from './registry-cache.js';
+import { type Client, type ClientSource, describeClient, newRow, toClient, toColumns } from './record.js';
+import { createRegistryCache, openEntry, secretContextOf } from './registry-cache.js';
 import { CLIENTS_TOPIC, createClientRepository } from './repository.js';
 import { clientIdPattern } from './schemas.js';
 import { type FetchSector, findSectorWarnings, requireSector } from './sectors.js';
+import { createSelfRegisteredClients, type SelfRegisteredClients, type SelfRegisteredSettings } from './self-registered.js';
 import { createWebOrigins } from './web-origins.js';
 
-export type ClientSettings = {
+export type ClientSettings = SelfRegisteredSettings & {
   /** What ID tokens can be signed with, the default first. */
   signingAlgs: readonly string[];
   /** How long the predecessor of a rotated secret stays good. */
@@ -64,7 +66,7 @@ type By = { actorId?: string };
 /** `clientSecret` is the only time the secret is told. */
 export type CreatedClient = { client: Client; clientSecret?: string; warnings: ErrorDetail[] };
 
-export type Clients = {
+export type Clients = SelfRegisteredClients & {
   /**
    * Registers a client; id and secret are made where they are needed and not given.
    * @throws AppError `clients.invalid` (every fault with its path), `clients.id_taken`
@@ -114,6 +116,8 @@ export function createClients(deps: ClientsDeps): Clients {
     secretGraceSeconds: 86_400,
     minSecretLength: 1,
     cacheSize: 1000,
+    neverUsedSeconds: 86_400,
+    idleSeconds: 90 * 86_400,
     ...deps.settings,
   };
   const repository = createClientRepository(db);
@@ -197,7 +201,17 @@ export function createClients(deps: ClientsDeps): Clients {
     return outcome;
   }
 
+  const selfRegistered = createSelfRegisteredClients({
+    ...{ repository, changes, context, fetchSector, settings, seal, log },
+    makeId: makeClientId,
+    open: (row) => openEntry(row, sealer).secret,
+    revokeByClient: grants.revokeByClient,
+    record: (type, clientId) => record(type, clientId),
+  });
+
   return {
+    ...selfRegistered,
+
     async create(input, { source, ...by }) {
       const { clientId, clientSecret, name, metadata, warnings } = check(input, source);
       await requireSector(metadata, { fetchSector, source });
@@ -205,16 +219,7 @@ export function createClients(deps: ClientsDeps): Clients {
       const made = SECRET_METHODS.has(metadata.token_endpoint_auth_method) && !clientSecret ? randomId() : undefined;
       const secret = clientSecret ?? made;
       const at = nowDate();
-      const row: ClientRow = {
-        ...toColumns(metadata, name ?? id),
-        id,
-        source,
-        secret: secret ? seal(id, secret) : null,
-        previousSecret: null,
-        previousSecretExpiresAt: null,
-        createdAt: at,
-        updatedAt: at,
-      };
+      const row = newRow(toColumns(metadata, name ?? id), { id, source, at, secret: secret ? seal(id, secret) : null });
       try {
         await changes.write(CLIENTS_TOPIC, (tx) => repository.insert(tx, row));
       } catch (error) {
@@ -284,15 +289,4 @@ export function createClients(deps: ClientsDeps): Clients {
 
     close: unsubscribe,
   };
-}
-
-function layOver(before: Record<string, unknown>, patch: Record<string, unknown>): Record<string, unknown> {
-  const kept = { ...before };
-  // These follow from others where they are not given.
-  if (!Object.hasOwn(patch, 'response_types') && Object.hasOwn(patch, 'grant_types')) delete kept.response_types;
-  if (Object.hasOwn(patch, 'token_endpoint_auth_method')) delete kept.token_endpoint_auth_signing_alg;
-  // Of two that exclude each other, the one that is given takes the other's place.
-  if (patch.jwks) delete kept.jwks_uri;
-  if (patch.jwks_uri) delete kept.jwks;
-  return { ...kept, ...patch };
 }

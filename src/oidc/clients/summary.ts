@@ -1,10 +1,13 @@
 import type { Client, ClientSource } from './record.js';
+import { isUnverifiedSource } from './unverified.js';
 
 /** What people are told of a client. */
 export type ClientSummary = {
   id: string;
   name: string;
   source: ClientSource;
+  /** somebody of this installation made it */
+  verified: boolean;
   firstParty: boolean;
   logoUri: string | undefined;
   uri: string | undefined;
@@ -18,6 +21,7 @@ export function summarizeClient({ id, name, source, firstParty, metadata }: Clie
     id,
     name,
     source,
+    verified: !isUnverifiedSource(source),
     firstParty,
     logoUri: text('logo_uri'),
     uri: text('client_uri'),

@@ -8,6 +8,7 @@ import { withLease } from '../../platform/leases/index.js';
 import type { Logger } from '../../platform/log/index.js';
 import type { Metrics } from '../../platform/metrics/index.js';
 import { createPurge } from '../adapter/index.js';
+import type { Clients } from '../clients/index.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 
 const ROTATION_CHECK_SECONDS = 60;
@@ -18,12 +19,13 @@ export type HousekeepingDeps = {
   config: Pick<Config, 'purgeIntervalSeconds'>;
   db: Database;
   signingKeys: SigningKeys;
+  clients: Pick<Clients, 'deleteUnused'>;
   metrics: Pick<Metrics, 'rowsPurged'>;
   log: Logger;
 };
 
 /** Adds the jobs to a runner. */
-export function addHousekeeping(jobs: JobRunner, { config, db, signingKeys, metrics, log }: HousekeepingDeps): void {
+export function addHousekeeping(jobs: JobRunner, { config, db, signingKeys, clients, metrics, log }: HousekeepingDeps): void {
   jobs.every({ name: 'rotate signing keys', seconds: ROTATION_CHECK_SECONDS, run: () => signingKeys.rotateIfDue() });
   jobs.every({ name: 'remove retired signing keys', seconds: REMOVAL_CHECK_SECONDS, run: () => signingKeys.removeExpired() });
   if (config.purgeIntervalSeconds === 0) return;
@@ -32,7 +34,10 @@ export function addHousekeeping(jobs: JobRunner, { config, db, signingKeys, metr
     name: 'purge expired rows',
     seconds: config.purgeIntervalSeconds,
     async run() {
-      const outcome = await withLease(db, 'purge', PURGE_LEASE_SECONDS, () => purge.run());
+      const outcome = await withLease(db, 'purge', PURGE_LEASE_SECONDS, async () => ({
+        ...(await purge.run()),
+        clients: await clients.deleteUnused(),
+      }));
       if (!outcome.held) return;
       for (const [kind, rows] of Object.entries(outcome.result)) metrics.rowsPurged(kind, rows);
       if (Object.values(outcome.result).some((rows) => rows > 0)) log.info({ purged: outcome.result }, 'expired rows were deleted');

@@ -15,6 +15,8 @@ export type Resource = {
   accessTokenClaims?: readonly AuthorizationClaim[];
   /** only clients that the operator calls first-party may have its tokens, and only for a person */
   firstPartyOnly?: boolean;
+  /** false: only clients that an operator made may have its tokens */
+  unverifiedClients?: boolean;
 };
 
 /** What somebody may do, as claims (RFC 9068, section 2.2.3.1). */
@@ -56,16 +58,18 @@ const resource = z
     scopes: z.array(scope).max(200).default([]),
     access_token_format: z.enum(['jwt', 'opaque']).default('jwt'),
     access_token_ttl_seconds: z.int().min(10).max(86_400).nullish(),
+    unverified_clients: z.boolean().default(true),
     access_token_claims: z.array(z.enum(AUTHORIZATION_CLAIMS)).max(AUTHORIZATION_CLAIMS.length).default([]),
   })
   .transform(
-    ({ identifier, name, scopes, access_token_format, access_token_ttl_seconds, access_token_claims }): Resource => ({
+    ({ identifier, name, scopes, access_token_format, access_token_ttl_seconds, access_token_claims, unverified_clients }): Resource => ({
       identifier,
       name,
       scopes,
       accessTokenFormat: access_token_format,
       accessTokenTtlSeconds: access_token_ttl_seconds ?? null,
       accessTokenClaims: access_token_claims,
+      unverifiedClients: unverified_clients,
     }),
   );
 

@@ -62,7 +62,7 @@ export function createApplicationsPage(deps: ApplicationsPageDeps) {
             name: client?.name ?? clientId,
             logoUri: client?.logoUri,
             uri: client?.uri,
-            trusted: client !== undefined && client.source !== 'registered',
+            trusted: client?.verified ?? false,
             scopes: [...(scopes.get('') ?? [])],
             resources: [...scopes].filter(([resource]) => resource !== '').map(([resource, names]) => describe(resource, names)),
             since,

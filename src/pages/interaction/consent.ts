@@ -50,7 +50,7 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           resources: describeResources(details.missingResourceScopes, findResource),
           alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
           // Single claims are not among what is remembered.
-          remembered: client?.source !== 'registered' && !details.askedEveryTime && details.missingClaims.length === 0,
+          remembered: (client?.verified ?? false) && !details.askedEveryTime && details.missingClaims.length === 0,
           applicationsUrl: '/account/applications',
           policyUrl: client?.policyUri,
           termsUrl: client?.termsUri,
@@ -78,8 +78,8 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
         clientId: details.clientId,
         ip: ctx.ip,
       });
-      // Self-registered applications are asked about every time.
-      if (client && client.source !== 'registered') {
+      // Applications that nobody here made are asked about every time.
+      if (client?.verified) {
         const scopesByResource = new Map<string, Iterable<string>>([
           ['', details.missingScopes],
           ...Object.entries(details.missingResourceScopes),

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import rawBody from 'raw-body';
 import { AppError } from '../errors.js';
-import { requireUnambiguous } from './json-text.js';
+import { parseUnambiguous } from './json-text.js';
 
 /** The largest body that is read, bytes. */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -52,15 +52,5 @@ export async function readJson(ctx: Context): Promise<unknown> {
   const encoding = ctx.get('Content-Encoding');
   if (!ctx.is('application/json') || (encoding !== '' && encoding !== 'identity'))
     throw new AppError('request.unsupported_type', 415, 'The body must be sent as application/json, not compressed.');
-  const bytes = await readBytes(ctx);
-  let text: string;
-  let value: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('request.unreadable', 400, 'The body is not valid JSON.', { cause });
-  }
-  requireUnambiguous(text);
-  return value;
+  return parseUnambiguous(await readBytes(ctx));
 }

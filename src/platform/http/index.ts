@@ -9,7 +9,7 @@ export { type CookieNames, cookieNames } from './cookies.js';
 export { type Csrf, createCsrf } from './csrf.js';
 export { createGracefulServer, type GracefulServer } from './graceful-server.js';
 export { allowFormAction, allowImage, nonceOf, requestIdOf, securityHeaders } from './headers.js';
-export { requireStorable } from './json-text.js';
+export { parseUnambiguous, requireStorable } from './json-text.js';
 export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';
 export { requestLog } from './request-log.js';
 export { requestMetrics } from './request-metrics.js';

@@ -8,6 +8,23 @@ const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/gs;
 
 /**
+ * Parses JSON that every reader reads alike.
+ * @throws AppError `request.unreadable` for what is not JSON in UTF-8, and as `requireUnambiguous`
+ */
+export function parseUnambiguous(bytes: Uint8Array): unknown {
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('request.unreadable', 400, 'The body is not valid JSON.', { cause });
+  }
+  requireUnambiguous(text);
+  return value;
+}
+
+/**
  * Looks at JSON that parses for what its reader does not tell: a member given twice (two readers of one request would otherwise disagree about
  * what was sent), nesting nobody needs, and names and characters that serve attacks only.
  * @param text valid JSON

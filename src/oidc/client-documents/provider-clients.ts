@@ -1,0 +1,32 @@
+import { type ClientMetadata, errors } from 'oidc-provider';
+import { AppError } from '../../platform/errors.js';
+import { type Clients, toProviderMetadata } from '../clients/index.js';
+import { asOAuthError } from '../unavailable.js';
+import { isDocumentAddress } from './address.js';
+import type { ClientDocuments } from './service.js';
+
+/**
+ * Clients as oidc-provider asks for them: an operator's from the registry, whatever its id looks like; else the client of a document, as that says now.
+ * @throws the library's errors: `invalid_client` with what is wrong with a document, `temporarily_unavailable` past a limit
+ */
+export function createProviderClients({
+  clients,
+  documents,
+}: {
+  clients: Pick<Clients, 'find' | 'findProviderMetadata'>;
+  documents: ClientDocuments;
+}) {
+  return async (id: string): Promise<ClientMetadata | undefined> => {
+    if (!isDocumentAddress(id)) return clients.findProviderMetadata(id);
+    const stored = await clients.find(id);
+    if (stored && stored.source !== 'document') return clients.findProviderMetadata(id);
+    const client = await documents.find(id).catch((error: unknown) => {
+      throw error instanceof AppError && error.code.startsWith('client_documents.') ? told(error) : error;
+    });
+    return client ? toProviderMetadata(client, null) : undefined;
+  };
+}
+
+function told(error: AppError): Error {
+  return error.status === 429 ? asOAuthError(error) : new errors.InvalidClient(error.message, 'a client ID metadata document');
+}
