@@ -29,6 +29,7 @@ describe.each(databases)('the purge on %s', (provider) => {
     await store.db.client.limitCounter.create({ data: { key: 'k', count: 1, expiresAt: new Date(Date.now() - 1000) } });
     await store.db.client.account.create({ data: { id: 'a', email: 'a@example.com', createdAt: at, updatedAt: at } });
     await store.db.client.signInDevice.create({ data: { accountId: 'a', deviceHash: 'd', lastSeenAt: at, expiresAt: at } });
+    await store.db.client.initialAccessToken.create({ data: { id: 'i', tokenHash: 't', createdAt: at, expiresAt: at } });
     expect(await store.purge.run()).toEqual({
       artifacts: 56,
       refresh_successors: 0,
@@ -37,6 +38,7 @@ describe.each(databases)('the purge on %s', (provider) => {
       one_time_tokens: 1,
       sign_in_devices: 1,
       limit_counters: 1,
+      initial_access_tokens: 1,
     });
     expect(await store.purge.run()).toEqual({
       artifacts: 0,
@@ -46,6 +48,7 @@ describe.each(databases)('the purge on %s', (provider) => {
       one_time_tokens: 0,
       sign_in_devices: 0,
       limit_counters: 0,
+      initial_access_tokens: 0,
     });
   });
 
