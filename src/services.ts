@@ -11,18 +11,15 @@ import {
   type IdentityDeps,
   linksOf,
 } from './identity/index.js';
-import { type ClientRegistration, createClientRegistration, type InitialAccessTokens } from './oidc/client-registration/index.js';
-import { type ClientSummary, type Clients, createClients, summarizeClient } from './oidc/clients/index.js';
-import { declaredResources, registerClients } from './oidc/declarations/index.js';
-import { createFirstPartyTokenCheck, type FirstPartyTokenCheck, firstPartyResource } from './oidc/first-party/index.js';
+import { registerClients } from './oidc/declarations/index.js';
+import { createFirstPartyTokenCheck, type FirstPartyTokenCheck } from './oidc/first-party/index.js';
 import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
 import { addHousekeeping } from './oidc/housekeeping/index.js';
 import { createJwtAccessTokens, type JwtAccessTokens } from './oidc/jwt-access-tokens/index.js';
 import { createLogoutNotices, type LogoutNotices } from './oidc/logout-notices/index.js';
-import { createSectorFetch } from './oidc/provider-fetch.js';
 import { createProviderStore, type ProviderStore } from './oidc/provider-store.js';
+import { createFindAskingClient, createFindClient, createRegistries, type FindSummary, type Registries } from './oidc/registries.js';
 import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-access.js';
-import { createResources, type Resources } from './oidc/resources/index.js';
 import { createSessions, type Sessions } from './oidc/sessions/index.js';
 import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
 import { createTotalEnding, type TotalEnding } from './oidc/total-ending/index.js';
@@ -41,50 +38,44 @@ import { createOutbound, type Outbound } from './platform/outbound/index.js';
 import { createOutbox, type Outbox } from './platform/outbox/index.js';
 import { createRenderer, type Renderer } from './render/index.js';
 
-export type Services = ProviderStore & {
-  config: Config;
-  log: Logger;
-  db: Database;
-  audit: Audit;
-  metrics: Metrics;
-  limits: RateLimiter;
-  changes: ChangeFeed;
-  mailer: ReturnType<typeof createMailer>;
-  outbound: Outbound;
-  renderer: Renderer;
-  identity: Identity;
-  signingKeys: SigningKeys;
-  clients: Clients;
-  clientRegistration: ClientRegistration & { initialAccessTokens: InitialAccessTokens };
-  resources: Resources;
-  outbox: Outbox;
-  logoutNotices: LogoutNotices;
-  sessions: Sessions;
-  grants: Grants;
-  consents: Consents;
-  jwtAccessTokens: JwtAccessTokens;
-  totalEnding: TotalEnding;
-  /** what an access token is worth at our own APIs */
-  authenticateFirstParty: FirstPartyTokenCheck;
-  /** An account that may act: it exists and is not disabled. */
-  findActiveAccount(accountId: string): Promise<Account | null>;
-  findClient(clientId: string): Promise<ClientSummary | undefined>;
-  /** The same for the client of a request under way, which may be one that describes itself. */
-  findAskingClient(clientId: string): Promise<ClientSummary | undefined>;
-  findResource(identifier: string): { name: string; scopes: { name: string; description?: string | undefined }[] } | undefined;
-  findResourceServer(identifier: string): ResourceServerInfo | undefined;
-  /** set when this start made it */
-  firstAdministrator: FirstAdministrator | undefined;
-  /** Begins the recurring work of a server: watching for changes, rotation, purge. */
-  start(): void;
-  /** No recurring work begins any more; what is under way is waited for. Requests are answered all the same. */
-  endJobs(): Promise<void>;
-  /** Ends all work and lets go of the database. */
-  close(): Promise<void>;
-};
-
-/** 128 random bits in base64 (RFC 6749, section 10.10). Guesses at the token endpoint are not limited, so that nobody stops another's client. */
-const MIN_SECRET_CHARS = 22;
+export type Services = ProviderStore &
+  Registries & {
+    config: Config;
+    log: Logger;
+    db: Database;
+    audit: Audit;
+    metrics: Metrics;
+    limits: RateLimiter;
+    changes: ChangeFeed;
+    mailer: ReturnType<typeof createMailer>;
+    outbound: Outbound;
+    renderer: Renderer;
+    identity: Identity;
+    signingKeys: SigningKeys;
+    outbox: Outbox;
+    logoutNotices: LogoutNotices;
+    sessions: Sessions;
+    grants: Grants;
+    consents: Consents;
+    jwtAccessTokens: JwtAccessTokens;
+    totalEnding: TotalEnding;
+    /** what an access token is worth at our own APIs */
+    authenticateFirstParty: FirstPartyTokenCheck;
+    /** An account that may act: it exists and is not disabled. */
+    findActiveAccount(accountId: string): Promise<Account | null>;
+    findClient: FindSummary;
+    findAskingClient: FindSummary;
+    findResource(identifier: string): { name: string; scopes: { name: string; description?: string | undefined }[] } | undefined;
+    findResourceServer(identifier: string): ResourceServerInfo | undefined;
+    /** set when this start made it */
+    firstAdministrator: FirstAdministrator | undefined;
+    /** Begins the recurring work of a server: watching for changes, rotation, purge. */
+    start(): void;
+    /** No recurring work begins any more; what is under way is waited for. Requests are answered all the same. */
+    endJobs(): Promise<void>;
+    /** Ends all work and lets go of the database. */
+    close(): Promise<void>;
+  };
 
 /** What was not delivered at once, or by a process that has ended. */
 const OUTBOX_SECONDS = 5;
@@ -174,34 +165,8 @@ async function buildServices(
   const outbound = ownOutbound ?? createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
-  const resources = createResources({
-    declared: await declaredResources(config),
-    builtIn: config.firstPartyApi ? [firstPartyResource(config.issuerUrl)] : [],
-  });
-  const clients = createClients({
-    db,
-    sealer,
-    changes,
-    grants,
-    resources,
-    audit,
-    log,
-    fetchSector: createSectorFetch({ outbound }),
-    settings: {
-      signingAlgs: config.signingAlgs,
-      mutualTls: {
-        certificates: config.clientCertificateHeader !== undefined,
-        authority: config.clientCertificateVerifiedHeader !== undefined,
-      },
-      minSecretLength: config.env === 'production' ? MIN_SECRET_CHARS : 1,
-      neverUsedSeconds: config.unverifiedClientNeverUsedSeconds,
-      idleSeconds: config.unverifiedClientIdleSeconds,
-    },
-  });
-  const clientRegistration = createClientRegistration({
-    ...{ db, clients, limits, audit },
-    settings: { mode: config.registrationOfClients, perHour: config.limitClientRegistrationsPerHour },
-  });
+  const registries = await createRegistries({ config, db, sealer, changes, grants, audit, limits, outbound, log });
+  const { resources, clients } = registries;
   const outbox = createOutbox({ db, sealer, log });
   const logoutNotices = createLogoutNotices({ outbox, clients });
   const sessions = createSessions({ db, sealer, notices: logoutNotices });
@@ -248,10 +213,7 @@ async function buildServices(
   jobs.every({ name: 'deliver messages', seconds: OUTBOX_SECONDS, run: outbox.run });
   addHousekeeping(jobs, { config, db, signingKeys, clients, metrics, log });
   const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
-  const findClient = async (clientId: string) => {
-    const client = await clients.find(clientId);
-    return client ? summarizeClient(client) : undefined;
-  };
+  const findClient = createFindClient(clients);
   const store = createProviderStore({
     ...{ config, db, secrets, clients, outbound, limits, audit, metrics, log },
     notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
@@ -270,9 +232,7 @@ async function buildServices(
     renderer,
     identity,
     signingKeys,
-    clients,
-    clientRegistration,
-    resources,
+    ...registries,
     outbox,
     logoutNotices,
     sessions,
@@ -287,8 +247,7 @@ async function buildServices(
       return account?.status === 'active' ? account : null;
     },
     findClient,
-    findAskingClient: async (clientId) =>
-      (await findClient(clientId)) ?? store.clientDocuments.find(clientId).then((client) => (client ? summarizeClient(client) : undefined)),
+    findAskingClient: createFindAskingClient(clients, store.clientDocuments),
     findResource(identifier) {
       const resource = resources.find(identifier);
       return resource

@@ -112,6 +112,7 @@ describe.each(databases)('a client whose id is the address of its document (%s)'
     expect((await ask(id)).status).toBe(400);
     const moved = { client_id: id, token_endpoint_auth_method: 'none', redirect_uris: ['https://client.example.net/moved'] };
     const party = await createRelyingParty(server(), moved);
+    expect((await new Browserless().open((await party.begin()).url.href)).body).toContain('Moved');
     await obtainTokens(server(), party);
     expect(await rowOf(id)).toMatchObject({ name: 'Moved', redirectUris: '["https://client.example.net/moved"]' });
     expect((await oidc.refreshTokenGrant(party.config, String(tokens.refresh_token))).access_token).toBeTruthy();
@@ -262,40 +263,5 @@ describe('a document', () => {
     );
     expect((await ask(id)).body).toContain('Ours');
     expect(fetches(id)).toBe(0);
-  });
-});
-
-describe('documents of clients', () => {
-  it('are asked for no more than 30 times a minute for one network, and then it is told when to come again', async () => {
-    const web = createWeb();
-    const server = await startDeclaredServer({ outbound: web.outbound });
-    try {
-      const statuses: number[] = [];
-      for (let index = 0; index < 31; index++) {
-        const query = new URLSearchParams({ client_id: `https://client.example.net/${index}.json`, response_type: 'code' });
-        const response = await fetch(`${server.url}/authorize?${query}`, { headers: { accept: 'text/html' } });
-        statuses.push(response.status);
-        if (index === 30) expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
-      }
-      expect(new Set(statuses.slice(0, 30))).toEqual(new Set([400]));
-      expect(statuses[30]).toBe(503);
-      expect(web.asked).toHaveLength(30);
-    } finally {
-      await server.close();
-    }
-  });
-
-  it('can be turned off, and then nobody is asked', async () => {
-    const web = createWeb();
-    const server = await startDeclaredServer({ outbound: web.outbound, env: { CLIENT_ID_METADATA_DOCUMENTS: 'off' } });
-    try {
-      const metadata = (await (await fetch(`${server.url}/.well-known/oauth-authorization-server`)).json()) as object;
-      expect(metadata).not.toHaveProperty('client_id_metadata_document_supported');
-      const query = new URLSearchParams({ client_id: 'https://client.example.net/a.json', response_type: 'code' });
-      expect((await fetch(`${server.url}/authorize?${query}`)).status).toBe(400);
-      expect(web.asked).toEqual([]);
-    } finally {
-      await server.close();
-    }
   });
 });
