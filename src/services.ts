@@ -23,7 +23,6 @@ import { type ResourceServerInfo, resourceServerOf } from './oidc/resource-acces
 import { createSessions, type Sessions } from './oidc/sessions/index.js';
 import { createSigningKeys, type SigningKeys } from './oidc/signing-keys/index.js';
 import { createTotalEnding, type TotalEnding } from './oidc/total-ending/index.js';
-import { type Audit, createAudit } from './platform/audit/index.js';
 import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
 import { now } from './platform/clock.js';
 import { openSecretStore } from './platform/crypto/index.js';
@@ -35,15 +34,15 @@ import type { Logger } from './platform/log/index.js';
 import { createMailer } from './platform/mail/index.js';
 import { countSignIns, createMetrics, type Metrics } from './platform/metrics/index.js';
 import { createOutbound, type Outbound } from './platform/outbound/index.js';
-import { createOutbox, type Outbox } from './platform/outbox/index.js';
+import { createRecords, type Records } from './platform/records/index.js';
 import { createRenderer, type Renderer } from './render/index.js';
 
 export type Services = ProviderStore &
-  Registries & {
+  Registries &
+  Records & {
     config: Config;
     log: Logger;
     db: Database;
-    audit: Audit;
     metrics: Metrics;
     limits: RateLimiter;
     changes: ChangeFeed;
@@ -52,7 +51,6 @@ export type Services = ProviderStore &
     renderer: Renderer;
     identity: Identity;
     signingKeys: SigningKeys;
-    outbox: Outbox;
     logoutNotices: LogoutNotices;
     sessions: Sessions;
     grants: Grants;
@@ -145,7 +143,8 @@ async function buildServices(
 ): Promise<Services> {
   const secrets = await openSecretStore(db, { current: config.keyEncryptionKey, previous: config.keyEncryptionKeyPrevious });
   const { sealer } = secrets;
-  const audit = createAudit({ db, log, onEvent: countSignIns(metrics) });
+  const records = createRecords({ db, secrets, log, onEvent: countSignIns(metrics) });
+  const { audit, auditTrail, outbox } = records;
   const changes = createChangeFeed({ db, log });
   const limits = createRateLimiter({ db, hmacPepper: secrets.hmacPepper });
   const renderer = createRenderer({
@@ -167,7 +166,6 @@ async function buildServices(
   const consents = createConsents({ db });
   const registries = await createRegistries({ config, db, sealer, changes, grants, audit, limits, outbound, log });
   const { resources, clients } = registries;
-  const outbox = createOutbox({ db, sealer, log });
   const logoutNotices = createLogoutNotices({ outbox, clients });
   const sessions = createSessions({ db, sealer, notices: logoutNotices });
   const identity = createIdentity({
@@ -211,7 +209,7 @@ async function buildServices(
   });
   const jobs = createJobRunner({ log });
   jobs.every({ name: 'deliver messages', seconds: OUTBOX_SECONDS, run: outbox.run });
-  addHousekeeping(jobs, { config, db, signingKeys, clients, metrics, log });
+  addHousekeeping(jobs, { config, db, signingKeys, clients, auditTrail, metrics, log });
   const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
   const findClient = createFindClient(clients);
   const store = createProviderStore({
@@ -223,7 +221,7 @@ async function buildServices(
     config,
     log,
     db,
-    audit,
+    ...records,
     metrics,
     limits,
     changes,
@@ -233,7 +231,6 @@ async function buildServices(
     identity,
     signingKeys,
     ...registries,
-    outbox,
     logoutNotices,
     sessions,
     grants,
@@ -270,6 +267,7 @@ async function buildServices(
       await mailer.stop();
       await identity.apiKeys.flush();
       await clients.flushUses();
+      await audit.flush();
       await db.close();
     },
   };

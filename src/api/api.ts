@@ -6,6 +6,7 @@ import type { Identity } from '../identity/index.js';
 import type { Health } from '../platform/health/index.js';
 import { root } from '../platform/installation.js';
 import type { Logger } from '../platform/log/index.js';
+import { type AuditApiDeps, createAuditEndpoints } from './audit/index.js';
 import { type AuthDeps, createAuthEndpoints } from './auth/index.js';
 import { createDocsRoutes } from './docs/index.js';
 import { type ApiEdgeDeps, createApiEdge, createOpenApiRoutes, type Endpoint } from './endpoint/index.js';
@@ -23,7 +24,8 @@ Calls that need somebody take \`Authorization: Bearer\` with an access token, so
 
 export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> &
   Omit<AuthDeps, 'identity'> &
-  Omit<UsersDeps, 'identity'> & {
+  Omit<UsersDeps, 'identity'> &
+  AuditApiDeps & {
     identity: Identity;
     health: Health;
     issuerUrl: string;
@@ -44,7 +46,12 @@ export type Api = {
 export function createApi(deps: ApiDeps): Api {
   const { identity, resource, issuerUrl } = deps;
   const resourceMetadataUrl = protectedResourceMetadataUrl(resource.identifier);
-  const endpoints: Endpoint[] = [...createAuthEndpoints(deps), ...createUserEndpoints(deps), createHealthEndpoint(deps)];
+  const endpoints: Endpoint[] = [
+    ...createAuthEndpoints(deps),
+    ...createUserEndpoints(deps),
+    ...createAuditEndpoints(deps),
+    createHealthEndpoint(deps),
+  ];
   return {
     edge: createApiEdge({
       ...deps,

@@ -19,6 +19,11 @@ export const dataOfAccount = (account: Account) => ({
   updated_at: account.updatedAt.toISOString(),
 });
 
+/** The id of whom an operator means. Of an account that is gone nothing else is known, so what names nobody is taken for one. */
+export async function findAccountId({ identity }: Pick<Services, 'identity'>, named: string): Promise<string> {
+  return (await identity.accounts.findByIdentifier(named))?.id ?? named;
+}
+
 /** Finds whom an operator means: an id, an address or a username. @throws CliError when nobody is found */
 export async function getAccount({ identity }: Pick<Services, 'identity'>, named: string): Promise<Account> {
   const account = (await identity.accounts.find(named)) ?? (await identity.accounts.findByIdentifier(named));

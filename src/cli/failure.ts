@@ -24,6 +24,8 @@ const MENDS: Record<string, string> = {
   'accounts.email_taken': 'Use another address, or change the account that has it: latchkey user show EMAIL',
   'accounts.username_taken': 'Choose another username.',
   'accounts.invalid_cursor': 'Take the cursor from the "next_cursor" of the page before, and keep its filter and order.',
+  'audit.unknown_type': 'Types are like login.failed, or login.* for all of a kind; README lists them.',
+  'audit.invalid_cursor': 'Take the cursor from the "next_cursor" of the page before, and keep its filter.',
   'clients.not_found': 'See which there are: latchkey client list',
   'clients.id_taken': 'Leave --client-id out and one is made, or change the one there is: latchkey client update CLIENT_ID',
   'clients.no_secret': 'See how the client authenticates: latchkey client show CLIENT_ID',

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { type Environment, isDebugging } from '../config/index.js';
 import { root } from '../platform/installation.js';
+import { addAuditCommands } from './audit-commands.js';
 import { addBackupCommands } from './backup-commands.js';
 import { addClientCommands } from './client-commands.js';
 import { type Cli, createCli } from './context.js';
@@ -63,6 +64,7 @@ Examples:
   addUserCommands(program, cli);
   addRoleCommands(program, cli);
   addSessionCommands(program, cli);
+  addAuditCommands(program, cli);
   addOutboxCommands(program, cli);
   addKeyCommands(program, cli);
   addSecretCommands(program, cli);

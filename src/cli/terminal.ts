@@ -6,6 +6,8 @@ import { CliError } from './failure.js';
 export type Terminal = {
   out(text: string): void;
   err(text: string): void;
+  /** Like `out`, and resolves when whoever reads has taken it: for output of any length. */
+  write(text: string): Promise<void>;
   /** Somebody sits there who can be asked. */
   isInteractive: boolean;
   /** Asks for a line that is not shown while it is typed. */
@@ -46,6 +48,10 @@ export function createTerminal({ stdin, stdout, stderr }: Streams = process): Te
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        stdout.write(text, (error) => (error ? reject(error) : resolve()));
+      }),
     isInteractive: Boolean(stdin.isTTY),
     askHidden: (question) => prompt(question, { hidden: true }),
     ask: (question) => prompt(question, { hidden: false }),

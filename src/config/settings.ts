@@ -250,6 +250,13 @@ export const settings = {
     schema: value.integer(0, 86400),
     fallback: '60',
   }),
+  auditRetentionDays: setting({
+    name: 'AUDIT_RETENTION_DAYS',
+    group: 'Keys and housekeeping',
+    meaning: 'after how many days audit events are deleted; 0: never',
+    schema: value.integer(0, 36500),
+    fallback: '400',
+  }),
   firstAdminEmail: setting({
     name: 'FIRST_ADMIN_EMAIL',
     group: 'Keys and housekeeping',

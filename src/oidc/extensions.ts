@@ -114,7 +114,7 @@ const reportEvents =
       // A device asks every few seconds until somebody has decided: that is no refusal.
       if (error.name === 'AuthorizationPending') return;
       if (ctx.oidc.params?.grant_type === 'refresh_token') metrics.refreshFinished('refused');
-      void audit.record({
+      audit.recordSoon({
         type: 'token.refused',
         outcome: 'failure',
         clientId: ctx.oidc.client?.clientId,

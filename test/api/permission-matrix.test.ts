@@ -32,6 +32,7 @@ const table: Record<string, Row> = {
   'GET /api/users': { ok: 200, allow: ['manager', 'manager on admin', 'admin'], keys: ['user:read'] },
   'GET /api/users/statistics': { ok: 200, allow: ['manager', 'manager on admin', 'admin'], keys: ['user:read'] },
   'GET /api/roles': { ok: 200, allow: ['manager', 'manager on admin', 'admin'], keys: ['user:read'] },
+  'GET /api/audit': { ok: 200, allow: ['manager', 'manager on admin', 'admin'], keys: ['audit:read'] },
   'POST /api/users': {
     ok: 201,
     allow: ['manager', 'manager on admin', 'admin'],

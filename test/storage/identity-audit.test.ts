@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAudit } from '../../src/platform/audit/index.js';
+import { type AuditEvent, createAudit } from '../../src/platform/audit/index.js';
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
 
 describe.each(databases)('the audit log on %s', (provider) => {
@@ -10,7 +10,7 @@ describe.each(databases)('the audit log on %s', (provider) => {
   afterAll(() => database.drop());
 
   it('keeps who, what, on whom, from where, in which request and with what outcome', async () => {
-    const audit = createAudit({ db: database.db, log: { error: () => undefined }, requestId: () => 'request-1' });
+    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined }, requestId: () => 'request-1' });
     await audit.record({
       type: 'role.granted',
       outcome: 'success',
@@ -38,12 +38,35 @@ describe.each(databases)('the audit log on %s', (provider) => {
     const logged: string[] = [];
     const closed = await createTestDatabase(provider);
     await closed.drop();
-    const audit = createAudit({ db: closed.db, log: { error: (fields, message) => logged.push(JSON.stringify({ fields, message })) } });
+    const audit = createAudit({
+      db: closed.db,
+      key: Buffer.alloc(32, 4),
+      log: { error: (fields, message) => logged.push(JSON.stringify({ fields, message })) },
+    });
     await expect(
       audit.record({ type: 'login.failed', outcome: 'failure', subjectId: 'jane', detail: { reason: 'secret' } }),
     ).resolves.toBeUndefined();
     expect(logged).toHaveLength(1);
     expect(logged[0]).toContain('login.failed');
     expect(logged[0]).not.toContain('secret');
+  });
+
+  it('is not driven by whoever asks for refusals: equal ones become one event, and past a number they are counted', async () => {
+    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined } });
+    await database.db.client.auditEvent.deleteMany();
+    const refusal = (client: string): AuditEvent => ({
+      type: 'token.refused',
+      outcome: 'failure',
+      clientId: client,
+      detail: { error: 'invalid_grant' },
+    });
+    for (let number = 0; number < 50; number += 1) audit.recordSoon(refusal('busy'));
+    for (let number = 0; number < 300; number += 1) audit.recordSoon(refusal(`client-${number}`));
+    await audit.flush();
+    const rows = await database.db.client.auditEvent.findMany();
+    expect(rows).toHaveLength(101);
+    const details = rows.map(({ clientId, detail }) => ({ clientId, ...JSON.parse(detail ?? '{}') }));
+    expect(details).toContainEqual({ clientId: 'busy', error: 'invalid_grant', times: 50 });
+    expect(details).toContainEqual({ clientId: null, omitted: 201 });
   });
 });

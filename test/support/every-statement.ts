@@ -135,6 +135,14 @@ export async function useEverything(server: TestServer): Promise<void> {
   await identity.administration.setRoles(actor, account.id, ['manager', 'user']);
   await identity.administration.setRoles(actor, account.id, ['user']);
   await createPurge({ db: services.db }).run();
+  await services.audit.flush();
+  await services.auditTrail.chain();
+  for (const query of [{}, { account: account.id }, { client: client.id, type: 'token.*' }, { type: 'login.*', since: new Date(0) }]) {
+    const { nextCursor } = await services.auditTrail.list({ ...query, limit: 1 });
+    await services.auditTrail.list({ ...query, limit: 1, cursor: nextCursor ?? undefined });
+  }
+  await services.auditTrail.verify();
+  await services.auditTrail.deleteOlderThan(100);
   await services.changes.poll();
   await identity.userImport.run(importedLines());
   await identity.accounts.disable(account.id);

@@ -66,7 +66,7 @@ export async function createTestIdentity(provider: Database['provider'], overrid
     sealer: createSealer(Buffer.alloc(32, 1)),
     hmacPepper: Buffer.alloc(32, 2),
     mailer: { send: async (mail) => void mails.push(mail) },
-    audit: createAudit({ db: database.db, log }),
+    audit: createAudit({ db: database.db, key: Buffer.alloc(32, 4), log }),
     sessions: {
       // As the real one does first: sign-ins that began before are worth nothing.
       async endAll(accountId, options) {

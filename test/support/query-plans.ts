@@ -149,7 +149,7 @@ export async function fillTables(db: Database, rows: number): Promise<void> {
   });
   await fill('audit_events', {
     ...{ id: word('event'), occurred_at: past, type: "'token.refused'", outcome: "'failure'" },
-    ...{ subject_id: word('account'), client_id: word('client', 'n % 1000') },
+    ...{ subject_id: word('account'), client_id: word('client', 'n % 1000'), sequence: 'n' },
   });
   await db.client.$executeRawUnsafe('ANALYZE');
 }

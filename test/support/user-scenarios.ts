@@ -42,6 +42,12 @@ export function userScenarios(world: () => World): Scenarios {
     'GET /roles 401': () => call('GET', '/roles'),
     'GET /roles 403': () => as('user', 'GET', '/roles'),
 
+    'GET /audit 200': () => as('manager', 'GET', '/audit?limit=2&type=login.*&since=2026-01-01T00:00:00Z'),
+    'GET /audit 400': () => as('manager', 'GET', '/audit?cursor=nothing'),
+    'GET /audit 401': () => call('GET', '/audit'),
+    'GET /audit 403': () => as('user', 'GET', '/audit'),
+    'GET /audit 422': () => as('manager', 'GET', '/audit?type=nothing.here&since=yesterday'),
+
     'POST /users 201': () =>
       as('admin', 'POST', '/users', { email: freshAddress(), password: PASSWORD, roles: ['manager', 'user'], is_verified: true }),
     'POST /users 401': () => call('POST', '/users', { body: { email: freshAddress() } }),

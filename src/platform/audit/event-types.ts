@@ -54,6 +54,7 @@ export const auditEventTypes = [
   'signing_key.revoked',
   'secrets.resealed',
   'database.restored',
+  'audit.continued',
 ] as const;
 
 export type AuditEventType = (typeof auditEventTypes)[number];

@@ -1,75 +1,75 @@
 /**
- * Owns: the append-only record of what changed security state or failed to authenticate: who, what, on whom, from where, outcome.
- * Does not own: logs (platform/log), which may be lost; metrics.
+ * Owns: the append-only record of what changed security state or failed to authenticate: who, what, on whom, from where, outcome; the chain that
+ * shows what somebody did to it afterwards, its search, its export, and how long it is kept.
+ * Does not own: logs (platform/log), which may be lost; metrics; telling others of events (platform/webhooks).
  */
-import { randomUUID } from 'node:crypto';
-import { nowDate } from '../clock.js';
-import type { Database, Transaction } from '../db/index.js';
-import type { AuditEventType } from './event-types.js';
-import { type AuditRow, createAuditRepository } from './repository.js';
+import { addSeconds, nowDate } from '../clock.js';
+import type { Database } from '../db/index.js';
+import { withLease } from '../leases/index.js';
+import type { Logger } from '../log/index.js';
+import { createChain, type OnChained } from './chain.js';
+import { createChainRepository } from './chain-repository.js';
+import { createContinuation } from './continuation.js';
+import { createMarks } from './marks.js';
+import { type Audit, type AuditDeps, createRecorder } from './recorder.js';
+import { createRetention } from './retention.js';
+import { createSearch } from './search.js';
+import { createVerification } from './verification.js';
 
+export type { OnChained } from './chain.js';
+export type { ChainedEvent, KeptEvent } from './chain-repository.js';
 export { type AuditEventType, auditEventTypes } from './event-types.js';
+export type { AuditFault } from './findings.js';
+export type { Audit, AuditDetail, AuditEvent } from './recorder.js';
+export { type AuditPage, type AuditQuery, typesOf } from './search.js';
+export { type ToldEvent, tellEvent } from './told-event.js';
+export { type AuditVerification, parseHead } from './verification.js';
 
-/** Scalars only: whatever is deeper has no place in an event that people search. Never a secret, never what somebody typed. */
-export type AuditDetail = Record<string, string | number | boolean>;
+/** Who writes events. @param deps.key 32 bytes, see marks.ts */
+export const createAudit = ({ key, ...deps }: Omit<AuditDeps, 'marks'> & { key: Buffer }): Audit =>
+  createRecorder({ ...deps, marks: createMarks(key) });
 
-export type AuditEvent = {
-  type: AuditEventType;
-  outcome: 'success' | 'failure';
-  /** who did it, when that is known */
-  actorId?: string | undefined;
-  /** the account it was done to */
-  subjectId?: string | undefined;
-  clientId?: string | undefined;
-  ip?: string | undefined;
-  detail?: AuditDetail | undefined;
-};
+/** Who looks after the events that are written. */
+export type AuditTrail = ReturnType<typeof createAuditTrail>;
 
-export type Audit = {
-  /** Appends an event. Never fails the caller: what cannot be written goes to the log instead. */
-  record(event: AuditEvent): Promise<void>;
-  /** Appends events with what they tell of, in its transaction: both or neither. @throws what the database throws */
-  recordAll(events: readonly AuditEvent[], tx: Transaction): Promise<void>;
-};
+const CHAIN_LEASE_SECONDS = 60;
+const RETENTION_LEASE_SECONDS = 300;
 
-export type AuditDeps = {
+/** @param deps.onChained puts what is to be sent because of events into the transaction that chains them */
+export function createAuditTrail({
+  db,
+  key,
+  log,
+  onChained,
+  batch,
+}: {
   db: Database;
-  log: { error(fields: object, message: string): void };
-  /** hears of each event beside the table, for counting; must not throw */
-  onEvent?: (event: AuditEvent) => void;
-  /** the id of the request in progress, if there is one */
-  requestId?: () => string | undefined;
-};
-
-const MAX_DETAIL_CHARS = 300;
-
-export function createAudit({ db, log, onEvent, requestId }: AuditDeps): Audit {
-  const events = createAuditRepository(db);
-  const toRow = ({ detail, ...columns }: AuditEvent): AuditRow => ({
-    id: randomUUID(),
-    occurredAt: nowDate(),
-    requestId: requestId?.(),
-    ...columns,
-    ...(detail ? { detail: JSON.stringify(shorten(detail)) } : {}),
-  });
+  key: Buffer;
+  log: Pick<Logger, 'error' | 'info'>;
+  onChained?: OnChained | undefined;
+  batch?: number;
+}) {
+  const repository = createChainRepository(db);
+  const parts = { repository, marks: createMarks(key), log, ...(batch === undefined ? {} : { batch }) };
+  const chain = createChain({ ...parts, onChained });
+  const retention = createRetention(parts);
+  let begun = false;
   return {
-    async record(event) {
-      onEvent?.(event);
-      try {
-        await events.insert(toRow(event));
-      } catch (error) {
-        log.error({ err: error, auditEvent: { ...event, detail: undefined } }, 'an audit event could not be written');
-      }
+    /** Gives waiting events their places, if no other process is at it. @returns how many */
+    async chain(signal?: AbortSignal): Promise<number> {
+      if (begun && !(await repository.hasUnchained())) return 0;
+      const outcome = await withLease(db, 'audit_chain', CHAIN_LEASE_SECONDS, () => chain.run(signal));
+      begun ||= outcome.held;
+      return outcome.held ? outcome.result : 0;
     },
-    async recordAll(all, tx) {
-      await events.insertAll(all.map(toRow), tx);
-      for (const event of all) onEvent?.(event);
+    /** Deletes events that are older than so many days, if no other process is at it. @returns how many */
+    async deleteOlderThan(days: number, signal?: AbortSignal): Promise<number> {
+      const cutoff = addSeconds(nowDate(), -days * 86_400);
+      const outcome = await withLease(db, 'audit_retention', RETENTION_LEASE_SECONDS, () => retention.run(cutoff, signal));
+      return outcome.held ? outcome.result : 0;
     },
+    verify: createVerification(parts),
+    continueChain: createContinuation(parts),
+    ...createSearch(parts),
   };
-}
-
-function shorten(detail: AuditDetail): AuditDetail {
-  return Object.fromEntries(
-    Object.entries(detail).map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, MAX_DETAIL_CHARS) : value]),
-  );
 }

@@ -11,6 +11,7 @@ export type AuditRow = {
   ip?: string | undefined;
   requestId?: string | undefined;
   detail?: string | undefined;
+  mac: string;
 };
 
 export function createAuditRepository(db: Database) {
@@ -18,11 +19,11 @@ export function createAuditRepository(db: Database) {
     async insert(row: AuditRow): Promise<void> {
       await db.client.auditEvent.create({ data: row, select: { id: true } });
     },
-    async insertAll(rows: readonly AuditRow[], tx: Transaction): Promise<void> {
+    async insertAll(rows: readonly AuditRow[], tx: Pick<Transaction, '$executeRaw'> = db.client): Promise<void> {
       await tx.$executeRaw`
-        INSERT INTO audit_events (id, occurred_at, type, outcome, actor_id, subject_id, client_id, ip, request_id, detail)
+        INSERT INTO audit_events (id, occurred_at, type, outcome, actor_id, subject_id, client_id, ip, request_id, detail, mac)
         SELECT value ->> 'id', ${db.jsonTime('occurredAt')}, value ->> 'type', value ->> 'outcome', value ->> 'actorId', value ->> 'subjectId', value ->> 'clientId', value ->> 'ip',
-          value ->> 'requestId', value ->> 'detail'
+          value ->> 'requestId', value ->> 'detail', value ->> 'mac'
         FROM ${db.jsonRows(rows)}`;
     },
   };

@@ -17,6 +17,8 @@ export type SecretStore = {
   pairwiseSalt: Buffer;
   /** Makes DPoP nonces. 32 bytes. */
   dpopNonceSecret: Buffer;
+  /** Marks audit events. 32 bytes. */
+  auditKey: Buffer;
 };
 
 const contextOf = (name: string) => `secret:${name}`;
@@ -26,7 +28,7 @@ export async function hasSecrets(db: Pick<Database, 'client'>): Promise<boolean>
   return (await db.client.secret.count()) > 0;
 }
 
-const NAMES = ['data_key', 'hmac_pepper', 'pairwise_salt', 'dpop_nonce_secret'] as const;
+const NAMES = ['data_key', 'hmac_pepper', 'pairwise_salt', 'dpop_nonce_secret', 'audit_key'] as const;
 
 /** The key-encryption key, and while it is being replaced the one before it. 32 bytes each. */
 export type KeyEncryptionKeys = { current: Buffer; previous?: Buffer | undefined };
@@ -83,6 +85,7 @@ export async function openSecretStore(db: Database, keys: KeyEncryptionKeys): Pr
     hmacPepper: secretOf('hmac_pepper'),
     pairwiseSalt: secretOf('pairwise_salt'),
     dpopNonceSecret: secretOf('dpop_nonce_secret'),
+    auditKey: secretOf('audit_key'),
   };
 }
 
