@@ -32,4 +32,10 @@ if (mode === 'node') {
       : '\nSkipped: the browser tests (no Chromium on this machine). Install one and run: npm run test:browser',
   );
 }
+const poolers = [process.env.PGBOUNCER_PATH, '/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'];
+if (mode === 'node' && !poolers.some((candidate) => candidate && existsSync(candidate))) {
+  console.log(
+    'Skipped: PostgreSQL behind a pooler (no PgBouncer on this machine). Install one (Debian: apt-get install pgbouncer) and run again.',
+  );
+}
 process.exit(run.status ?? 1);

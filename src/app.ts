@@ -101,6 +101,7 @@ export function createApp(services: Services): App {
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
+    isCurrent: async () => (await services.changes.catchUp()) !== 'behind',
     buildConfiguration: () =>
       buildConfiguration({
         config,

@@ -210,7 +210,10 @@ async function buildServices(
   const jobs = createJobRunner({ log });
   jobs.every({ name: 'deliver messages', seconds: OUTBOX_SECONDS, run: outbox.run });
   addHousekeeping(jobs, { config, db, signingKeys, clients, auditTrail, metrics, log });
-  const jwtAccessTokens = createJwtAccessTokens({ db, issuerUrl: config.issuerUrl, keys: signingKeys.current, grants });
+  const jwtAccessTokens = createJwtAccessTokens({
+    ...{ db, issuerUrl: config.issuerUrl, grants },
+    ...{ keys: signingKeys.current, refreshKeys: changes.poll },
+  });
   const findClient = createFindClient(clients);
   const store = createProviderStore({
     ...{ config, db, secrets, clients, outbound, limits, audit, metrics, log },

@@ -17,11 +17,14 @@ export function createProviderHolder({
   issuerUrl,
   buildConfiguration,
   extensions,
+  isCurrent,
   log,
 }: {
   issuerUrl: string;
   buildConfiguration: () => Configuration;
   extensions: readonly ProviderExtension[];
+  /** Catches up with what other processes have changed; false where that cannot be done though the database answers. */
+  isCurrent: () => Promise<boolean>;
   log: Logger;
 }): ProviderHolder {
   const build = () => {
@@ -37,7 +40,13 @@ export function createProviderHolder({
     get current() {
       return current.provider;
     },
-    handle: (request, response) => Promise.resolve(current.callback(request, response)),
+    async handle(request, response) {
+      // A key may have retired, in an emergency even, while this process heard nothing: it signs nothing then.
+      if (await isCurrent()) return current.callback(request, response);
+      response
+        .writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '2' })
+        .end(JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server has fallen behind; try again shortly' }));
+    },
     rebuild() {
       current = build();
       log.info('signing keys changed: new requests get a new provider');

@@ -147,4 +147,36 @@ describe.each(databases)('changes on %s', (provider) => {
     await feed.poll();
     expect(statements).toBe(1);
   });
+
+  it('that are not heard in time are looked for by whoever asks, and nobody is told that a copy is current when it is not', async () => {
+    const messages: unknown[] = [];
+    const log = { warn: (entry: unknown) => void messages.push(entry), info: () => undefined };
+    let away = false;
+    const client = new Proxy(database.db.client, {
+      get: (target, name) =>
+        name === '$queryRaw' && away ? () => Promise.reject(new Error('connection refused')) : Reflect.get(target, name, target),
+    });
+    // Never started: its timer is as stuck as one can be.
+    const stalled = feedOf({ db: { client }, maxLagMs: 50, log });
+    let heard = 0;
+    let broken = false;
+    stalled.subscribe('signing_keys', () => {
+      if (broken) throw new Error('not now');
+      heard++;
+    });
+    expect(await stalled.catchUp()).toBe('current');
+    await feedOf().bump('signing_keys');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await stalled.catchUp()).toBe('current');
+    expect(heard).toBe(2);
+    broken = true;
+    await feedOf().bump('signing_keys');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await stalled.catchUp()).toBe('behind');
+    away = true;
+    expect(await stalled.catchUp()).toBe('unreachable');
+    [away, broken] = [false, false];
+    expect(await stalled.catchUp()).toBe('current');
+    expect(heard).toBe(3);
+  });
 });

@@ -28,17 +28,19 @@ export function openEntry(row: ClientRow, sealer: Pick<Sealer, 'open'>): ClientE
 export type RegistryCache = { find(id: string): Promise<ClientEntry | null>; clear(): void };
 
 /**
- * Clients in memory, as many as are in use. Who is not found is asked for again: a new client works at once everywhere, and made-up ids fill nothing.
+ * Clients in memory, as many as are in use, and trusted as long as changes are heard of in time: a process that hears of none asks the database. Who is not found is asked for again: a new client works at once everywhere, and made-up ids fill nothing.
  */
 export function createRegistryCache({
   repository,
   sealer,
   log,
+  isUpToDate,
   size,
 }: {
   repository: Pick<ClientRepository, 'find'>;
   sealer: Pick<Sealer, 'open'>;
   log: Pick<Logger, 'error'>;
+  isUpToDate: () => Promise<boolean>;
   size: number;
 }): RegistryCache {
   const entries = new LRUCache<string, ClientEntry>({ max: size });
@@ -61,7 +63,7 @@ export function createRegistryCache({
   }
 
   return {
-    find: async (id) => entries.get(id) ?? load(id),
+    find: async (id) => ((await isUpToDate()) ? entries.get(id) : undefined) ?? load(id),
     clear() {
       generation++;
       entries.clear();

@@ -52,7 +52,7 @@ type Audit = {
 export type ClientsDeps = {
   db: Pick<Database, 'client' | 'isUniqueViolation'>;
   sealer: Sealer;
-  changes: Pick<ChangeFeed, 'write' | 'subscribe'>;
+  changes: Pick<ChangeFeed, 'write' | 'subscribe' | 'catchUp'>;
   grants: GrantEnder;
   resources?: Pick<Resources, 'find' | 'scopes'>;
   audit?: Audit;
@@ -121,7 +121,13 @@ export function createClients(deps: ClientsDeps): Clients {
     ...deps.settings,
   };
   const repository = createClientRepository(db);
-  const cache = createRegistryCache({ repository, sealer, log, size: settings.cacheSize });
+  const cache = createRegistryCache({
+    repository,
+    sealer,
+    log,
+    isUpToDate: async () => (await changes.catchUp()) === 'current',
+    size: settings.cacheSize,
+  });
   const origins = createWebOrigins(repository);
   const unsubscribe = changes.subscribe(CLIENTS_TOPIC, () => {
     cache.clear();

@@ -11,11 +11,15 @@ import { createJwtAccessTokenService, type JwtAccessTokens } from './service.js'
 export { answerForJwts } from './endpoints.js';
 export type { JwtAccessToken, JwtAccessTokens } from './service.js';
 
-/** @param deps.keys the public keys that may have signed a living token: active, retired and next */
+/**
+ * @param deps.keys the public keys that may have signed a living token: active, retired and next
+ * @param deps.refreshKeys looks now whether there are others; asked for a token that none of them has signed
+ */
 export function createJwtAccessTokens(deps: {
   db: Database;
   issuerUrl: string;
   keys: () => { version: number; publicJwks: { keys: JWK[] } };
+  refreshKeys: () => Promise<void>;
   grants: { revoke(grantId: string): Promise<unknown> };
 }): JwtAccessTokens {
   return createJwtAccessTokenService({ ...deps, repository: createJwtAccessTokenRepository({ db: deps.db }) });

@@ -38,11 +38,12 @@ export type JwtAccessTokens = {
 type Deps = {
   issuerUrl: string;
   keys: () => { version: number; publicJwks: { keys: JWK[] } };
+  refreshKeys: () => Promise<void>;
   repository: JwtAccessTokenRepository;
   grants: { revoke(grantId: string): Promise<unknown> };
 };
 
-export function createJwtAccessTokenService({ issuerUrl, keys, repository, grants }: Deps): JwtAccessTokens {
+export function createJwtAccessTokenService({ issuerUrl, keys, refreshKeys, repository, grants }: Deps): JwtAccessTokens {
   let keyset: { version: number; find: ReturnType<typeof createLocalJWKSet>; algorithms: string[] } | undefined;
   const currentKeyset = () => {
     const { version, publicJwks } = keys();
@@ -54,8 +55,8 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
   };
 
   /** `typ` tells access tokens from ID tokens, which are signed with the same keys (RFC 9068, section 4). */
-  async function verify(token: string): Promise<JwtAccessToken | null> {
-    const { find, algorithms } = currentKeyset();
+  async function verify(token: string, { again = false } = {}): Promise<JwtAccessToken | null> {
+    const { find, algorithms, version } = currentKeyset();
     try {
       const { payload } = await jwtVerify(token, find, {
         issuer: issuerUrl,
@@ -66,6 +67,11 @@ export function createJwtAccessTokenService({ issuerUrl, keys, repository, grant
       });
       return read(payload);
     } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey && !again) {
+        // Another process may have begun to sign with a key that this one has not heard of yet.
+        await refreshKeys();
+        if (currentKeyset().version !== version) return verify(token, { again: true });
+      }
       if (error instanceof errors.JOSEError) return null;
       throw error;
     }

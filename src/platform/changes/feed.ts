@@ -20,7 +20,21 @@ export type ChangeFeed = {
   stop(): Promise<void>;
   /** Looks for changes now: every change committed before the call has been told when it resolves. Never rejects. */
   poll(): Promise<void>;
+  /**
+   * For whoever is about to trust a copy in memory. Costs nothing while the feed is on time; looks now where its last look is older than
+   * MAX_LAG_MS, whatever kept it: a timer that starved, a database that did not answer.
+   */
+  catchUp(): Promise<Currency>;
 };
+
+/**
+ * `current`: every change that was committed MAX_LAG_MS ago has been taken over. `unreachable`: the database does not tell. `behind`: it does, and
+ * a change could not be taken over. In both of these no copy in memory is to be trusted.
+ */
+export type Currency = 'current' | 'unreachable' | 'behind';
+
+/** Processes agree within this time at most, or do not trust what they hold in memory. */
+export const MAX_LAG_MS = 2_000;
 
 type Subscription = { topic: string; onChange: () => void | Promise<void>; seenVersion: number | undefined };
 
@@ -34,15 +48,19 @@ export function createChangeFeed({
   db,
   log,
   pollSeconds = 1,
+  maxLagMs = MAX_LAG_MS,
 }: {
   db: Pick<Database, 'client'>;
   log?: Pick<Logger, 'warn' | 'info'>;
   pollSeconds?: number;
+  maxLagMs?: number;
 }): ChangeFeed {
   const subscriptions = new Set<Subscription>();
   let timer: NodeJS.Timeout | undefined;
   let started = false;
   let failing = false;
+  /** When the last look began after which every subscriber was up to date; monotonic. */
+  let currentSince = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
   let queued: Promise<void> | undefined;
 
@@ -70,8 +88,12 @@ export function createChangeFeed({
   }
 
   async function look(): Promise<void> {
-    if (subscriptions.size === 0) return;
+    const begun = performance.now();
     let versions: Map<string, number>;
+    if (subscriptions.size === 0) {
+      currentSince = begun;
+      return;
+    }
     try {
       const rows = await db.client.$queryRaw<{ topic: string; version: number | bigint }[]>`SELECT topic, version FROM change_counters`;
       versions = new Map(rows.map(({ topic, version }) => [topic, Number(version)]));
@@ -83,16 +105,20 @@ export function createChangeFeed({
     }
     if (failing) log?.info('changes of other processes are read again');
     failing = false;
-    for (const subscription of subscriptions) await tell(subscription, versions.get(subscription.topic) ?? 0);
+    let allTold = true;
+    for (const subscription of subscriptions) allTold = (await tell(subscription, versions.get(subscription.topic) ?? 0)) && allTold;
+    if (allTold) currentSince = begun;
   }
 
-  async function tell(subscription: Subscription, version: number): Promise<void> {
-    if (subscription.seenVersion === version) return;
+  async function tell(subscription: Subscription, version: number): Promise<boolean> {
+    if (subscription.seenVersion === version) return true;
     try {
       await subscription.onChange();
       subscription.seenVersion = version;
+      return true;
     } catch (error) {
       log?.warn({ err: error, topic: subscription.topic }, 'a change could not be taken over; trying again at the next poll');
+      return false;
     }
   }
 
@@ -124,6 +150,13 @@ export function createChangeFeed({
     write,
     subscribe,
     poll,
+    async catchUp() {
+      if (performance.now() - currentSince <= maxLagMs) return 'current';
+      const askedAt = performance.now();
+      await poll();
+      // However long that took: it began after this call.
+      return currentSince >= askedAt ? 'current' : failing ? 'unreachable' : 'behind';
+    },
     start() {
       if (started) return;
       started = true;

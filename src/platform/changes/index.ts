@@ -3,4 +3,4 @@
  * grows in the same transaction as the change and which every process watches.
  * Does not own: what is cached, nor how it is read again.
  */
-export { type ChangeFeed, createChangeFeed } from './feed.js';
+export { type ChangeFeed, createChangeFeed, MAX_LAG_MS } from './feed.js';
