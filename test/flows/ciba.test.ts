@@ -42,6 +42,9 @@ describe.each(databases)('an application that asks a person (CIBA) on %s', (prov
     expect(page.body).toContain('Order 4711: 12.50 €');
     expect(page.body).toContain(person.email);
     expect(link).not.toContain(id);
+    const mail = (await server.services.mailer.mailbox?.list())?.find(({ to }) => to === person.email)?.text ?? '';
+    for (const part of ['Example Bank', 'Order 4711: 12.50 €', String(new Date(Date.now() + 600_000).getUTCFullYear())])
+      expect(mail).toContain(part);
     expect(titleOf(await answer(browser, page))).toContain('You allowed it');
     const tokens = await bank.collect(id);
     expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'openid profile' });

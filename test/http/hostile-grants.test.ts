@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CIBA_GRANT, createAsker } from '../support/asking.js';
 import { clients } from '../support/declarations.js';
 import {
   ACCESS_TOKEN,
@@ -89,4 +90,19 @@ test('a device authorization request with any hostile value is answered below 50
 test('a question with any hostile device code is answered below 500, in JSON', async () => {
   const right = { client_id: clients.television.client_id, grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: 'x' };
   await expectRefusals('/token', right, ['device_code', 'resource', 'client_id']);
+});
+
+test('a request to ask somebody, and a question for its answer, with any hostile value are answered below 500, in JSON', async () => {
+  const { clientId, secret } = await createAsker(net.server);
+  const authorization = `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`;
+  // Past the limit everything would be refused for being too much.
+  await net.server.services.db.client.limitCounter.deleteMany({});
+  const right = { scope: 'openid', login_hint: 'nobody@example.com' };
+  const names = ['login_hint', 'id_token_hint', 'binding_message', 'requested_expiry', 'request', 'resource', 'scope'];
+  for (const name of names) {
+    await expectRefusals('/backchannel', right, [name], { authorization });
+    await net.server.services.db.client.limitCounter.deleteMany({});
+  }
+  await expectRefusals('/token', { grant_type: CIBA_GRANT, auth_req_id: 'x' }, ['auth_req_id', 'resource'], { authorization });
+  expect((await post('/backchannel', new URLSearchParams(right), { authorization })).status).toBe(200);
 });

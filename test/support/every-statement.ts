@@ -15,7 +15,10 @@ export async function useEverything(server: TestServer): Promise<void> {
     {
       client_name: 'App',
       redirect_uris: [REDIRECT_URI],
-      grant_types: ['authorization_code', 'refresh_token', 'client_credentials', 'urn:ietf:params:oauth:grant-type:device_code'],
+      grant_types: [
+        ...['authorization_code', 'refresh_token', 'client_credentials'],
+        ...['urn:ietf:params:oauth:grant-type:device_code', 'urn:openid:params:grant-type:ciba'],
+      ],
       first_party: true,
     },
     { source: 'operator' },
@@ -44,6 +47,14 @@ export async function useEverything(server: TestServer): Promise<void> {
   await post('/introspect', { token: machine.access_token });
   await post('/revoke', { token: machine.access_token });
   await fetch(`${url}/userinfo`, { headers: { authorization: `Bearer ${machine.access_token}` } });
+
+  // A question to a person, answered and collected.
+  const question = (await (await post('/backchannel', { scope: 'openid', login_hint: PERSON })).json()) as { auth_req_id: string };
+  const answered = { grant_type: 'urn:openid:params:grant-type:ciba', auth_req_id: question.auth_req_id };
+  await post('/token', answered);
+  const [link = ''] = await server.linksTo(PERSON);
+  await browser.submit(await browser.open(link), '/approve', { decision: 'allow' });
+  if ((await post('/token', answered)).status !== 200) throw new Error('nobody answered');
 
   // People's own pages, a wrong password, mail links.
   for (const page of ['/account', '/account/sessions', '/account/applications', '/account/profile']) await browser.open(url + page);

@@ -9,6 +9,7 @@ import {
 } from 'oidc-provider';
 import { type Account, displayNameOf } from '../../identity/index.js';
 import type { Audit } from '../../platform/audit/index.js';
+import { addSeconds, nowDate } from '../../platform/clock.js';
 import type { Metrics } from '../../platform/metrics/index.js';
 import type { BackchannelRequests } from '../adapter/index.js';
 import { isOperatorMade } from '../clients/index.js';
@@ -104,7 +105,7 @@ export function buildCibaFeature({ accounts, device, requests, limits, audit, me
           client: { id: client.clientId, name: client.clientName ?? client.clientId },
           bindingMessage: typeof message === 'string' ? message : undefined,
           linkToken: requests.linkTokenOf(request.jti),
-          expiresAt: new Date((request.exp ?? 0) * 1000),
+          expiresAt: addSeconds(nowDate(), request.expiration),
         });
       }
       metrics.backchannelRequest(reason === undefined ? 'asked' : 'not_asked');

@@ -59,7 +59,7 @@ export const errors = {
   'error.approval.not_enough.why': 'The application asks for a stronger or a newer sign-in than the one you have here.',
   'error.approval.not_enough.do':
     'Sign out, open the link once more and sign in again. If that does not help, tell the people who run the application.',
-  'error.approval.unknown.title': 'This link does not work',
+  'error.approval.unknown.title': 'This link leads to no request',
   'error.approval.unknown.why': 'It may have been cut off, or its request ended a while ago.',
   'error.approval.unknown.do': 'Copy the whole link from the newest mail, or start again in the application.',
 

@@ -121,7 +121,7 @@ export const interaction = {
   'approve.warning_title': 'Did you just ask for this?',
   'approve.warning':
     'Allow it only if you did, a moment ago, and know where. If somebody told you to allow it, refuse: they would be signed in as you.',
-  'approve.as': 'It will be signed in as',
+  'approve.as': 'Your account',
   'approve.asked': 'Asked',
   'approve.ends': 'Ends',
   'approve.allow': 'Allow',
