@@ -1,9 +1,11 @@
 /** The server: one process, or a supervisor of several (WORKERS). */
-import { ConfigurationError, loadConfig } from './config/index.js';
+import { inspect } from 'node:util';
+import { ConfigurationError, isDebugging, loadConfig } from './config/index.js';
 import { createSupervisor, isWorker, STOP_TIMEOUT_MS } from './platform/cluster/index.js';
 import { AppError } from './platform/errors.js';
 import { createLogger } from './platform/log/index.js';
 import { openMetricsPort } from './platform/metrics/index.js';
+import { describeSystemFailure } from './platform/system-failure.js';
 
 async function main(): Promise<void> {
   const config = loadConfig();
@@ -34,11 +36,19 @@ async function main(): Promise<void> {
   log.info({ workers: config.workers }, 'all workers are ready');
 }
 
+/** Why there is no server, in words where somebody can mend it; the whole error for whoever sets LOG_LEVEL=debug, and where no words are known. */
+function describeFailure(error: unknown): string {
+  if (error instanceof ConfigurationError) return error.message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const told = (text: string) => `Latchkey cannot start: ${text}${isDebugging() ? `\n${inspect(error)}` : ''}`;
+  if (error instanceof AppError) return told(error.message);
+  if (code === 'EADDRINUSE') return told(`${message}. Stop the other program, or set PORT to a free port.`);
+  if (message?.startsWith('listen ')) return told(`${message}. Set HOST and PORT to where this user may listen.`);
+  const words = describeSystemFailure(error);
+  return words ? told(words.join(' ')) : `Latchkey cannot start: ${inspect(error)}`;
+}
+
 main().catch((error: unknown) => {
-  if (error instanceof ConfigurationError) console.error(error.message);
-  else if (error instanceof AppError) console.error(`Latchkey cannot start: ${error.message}`);
-  else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    console.error(`Latchkey cannot start: ${(error as Error).message}. Stop the other program, or set PORT to a free port.`);
-  } else console.error('Latchkey cannot start:', error);
+  console.error(describeFailure(error));
   process.exit(1);
 });

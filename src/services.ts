@@ -11,7 +11,7 @@ import {
   type IdentityDeps,
   linksOf,
 } from './identity/index.js';
-import { registerClients } from './oidc/declarations/index.js';
+import { type Declarations, loadDeclarations, registerClients } from './oidc/declarations/index.js';
 import { createFirstPartyTokenCheck, type FirstPartyTokenCheck } from './oidc/first-party/index.js';
 import { type Consents, createConsents, createGrants, type Grants } from './oidc/grants/index.js';
 import { addHousekeeping } from './oidc/housekeeping/index.js';
@@ -104,6 +104,8 @@ export async function createServices(
     requiresInteraction?: IdentityDeps['requiresInteraction'];
   },
 ): Promise<Services> {
+  const settlesIn = !commandLine && !prepared;
+  const declarations = await loadDeclarations(config, { clients: settlesIn });
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
   const db = await openCurrentDatabase({
@@ -114,7 +116,7 @@ export async function createServices(
     onStatement: metrics.statementFinished,
   });
   try {
-    return await buildServices(config, { db, metrics, log, settlesIn: !commandLine && !prepared, mailer, outbound, requiresInteraction });
+    return await buildServices(config, { db, declarations, metrics, log, settlesIn, mailer, outbound, requiresInteraction });
   } catch (error) {
     await db.close();
     throw error;
@@ -125,6 +127,7 @@ async function buildServices(
   config: Config,
   {
     db,
+    declarations,
     metrics,
     log,
     settlesIn,
@@ -133,6 +136,7 @@ async function buildServices(
     requiresInteraction,
   }: {
     db: Database;
+    declarations: Declarations;
     metrics: Metrics;
     log: Logger;
     settlesIn: boolean;
@@ -164,7 +168,8 @@ async function buildServices(
   const outbound = ownOutbound ?? createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
-  const registries = await createRegistries({ config, db, sealer, changes, grants, audit, limits, outbound, log });
+  const declared = declarations.resources;
+  const registries = await createRegistries({ config, declared, db, sealer, changes, grants, audit, limits, outbound, log });
   const { resources, clients } = registries;
   const logoutNotices = createLogoutNotices({ outbox, clients });
   const sessions = createSessions({ db, sealer, notices: logoutNotices });
@@ -184,7 +189,7 @@ async function buildServices(
     settings: { ...config, hashLanes: 1, requireVerifiedEmail: config.requireVerifiedEmail !== 'never' },
   });
   await identity.roles.seed();
-  if (settlesIn) await registerClients(clients, config, log);
+  if (settlesIn) await registerClients(clients, declarations.clients, config, log);
   const signingKeys = createSigningKeys({
     db,
     sealer,

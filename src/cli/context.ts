@@ -94,7 +94,7 @@ export function createCli({ terminal, environment }: { terminal: Terminal; envir
 }
 
 /** The protocol library remarks on old Node versions when it is loaded; the server's log says it once, and that is enough. */
-async function importQuietly<T>(load: () => Promise<T>): Promise<T> {
+export async function importQuietly<T>(load: () => Promise<T>): Promise<T> {
   const { warn } = console;
   console.warn = () => undefined;
   try {

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { ConfigurationError } from '../config/index.js';
 import { AppError } from '../platform/errors.js';
+import { describeSystemFailure } from '../platform/system-failure.js';
 
 /** Something a command cannot do, told to whoever typed it. `usage`: it was typed wrongly. */
 export class CliError extends Error {
@@ -48,37 +49,9 @@ export function describeFailure(error: unknown, { debug }: { debug: boolean }): 
   if (error instanceof CliError) return { text: told(error.message, error.mend), exitCode: error.usage ? EXIT_USAGE : EXIT_FAILURE };
   if (error instanceof ConfigurationError) return { text: told(error.message), exitCode: EXIT_FAILURE };
   if (error instanceof AppError) return { text: told(error.message, MENDS[error.code]), exitCode: EXIT_FAILURE };
-  const [message, mend] = describeUnforeseen(error);
-  return { text: told(message, mend), exitCode: EXIT_FAILURE };
-}
-
-/** Errors of the database and the system, in words. Their own texts may quote a connection URL, so they are told only with LOG_LEVEL=debug. */
-function describeUnforeseen(error: unknown): [message: string, mend: string] {
-  const codes = [...codesOf(error)];
-  const has = (...wanted: string[]) => codes.some((code) => wanted.includes(code));
-  if (has('ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'ECONNRESET', 'EHOSTUNREACH', 'EAI_AGAIN', 'P1001', 'P1002', 'DatabaseNotReachable'))
-    return ['The database cannot be reached.', 'Is it running, and is DATABASE_URL its address? latchkey doctor tells more.'];
-  if (has('28P01', '28000', 'P1000', 'AuthenticationFailed'))
-    return ['The database refuses the user or password.', 'Correct the user and password in DATABASE_URL.'];
-  if (has('3D000', 'P1003', 'DatabaseDoesNotExist'))
-    return ['The database does not exist.', 'Create it, or correct its name in DATABASE_URL.'];
-  if (has('SQLITE_CANTOPEN', 'ENOENT', 'ENOTDIR'))
-    return ['The database file cannot be opened.', 'Does its folder exist, and may this user write there? See DATA_DIR and DATABASE_URL.'];
-  if (has('SQLITE_NOTADB')) return ['The database file is not a database.', 'Correct DATABASE_URL, or restore the file from a backup.'];
-  if (has('EACCES', 'EPERM', 'EROFS', 'SQLITE_READONLY'))
-    return ['The data cannot be written.', 'Run the command as the user the server runs as. See DATA_DIR and DATABASE_URL.'];
-  if (has('SQLITE_BUSY', 'P1008', 'SocketTimeout'))
-    return ['The database was busy for too long.', 'Something else is writing a lot. Run the command again.'];
-  return [
+  const [message, mend] = describeSystemFailure(error) ?? [
     'Something failed that this command did not foresee.',
     'Run it again with LOG_LEVEL=debug to see what; latchkey doctor may tell why.',
   ];
-}
-
-/** Codes of an error and of whatever caused it, as the drivers nest them. */
-function* codesOf(error: unknown, depth = 0): Generator<string> {
-  if (typeof error !== 'object' || error === null || depth > 5) return;
-  const { code, rawCode, kind, originalCode, cause, meta, errors, driverAdapterError } = error as Record<string, unknown>;
-  for (const each of [code, rawCode, kind, originalCode]) if (typeof each === 'string') yield each;
-  for (const nested of [cause, meta, driverAdapterError, ...(Array.isArray(errors) ? errors : [])]) yield* codesOf(nested, depth + 1);
+  return { text: told(message, mend), exitCode: EXIT_FAILURE };
 }

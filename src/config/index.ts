@@ -2,7 +2,7 @@
  * Owns: every setting, and the secrets a local installation makes for itself. The only reader of process.env.
  * Does not own: what the settings do.
  */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { z } from 'zod';
@@ -92,7 +92,8 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   config.firstPartyOrigins ??= [];
   config.outboundAllow ??= production ? [] : ['127.0.0.0/8', '::1'];
   config.logFormat ??= process.stdout.isTTY ? 'pretty' : 'json';
-  faults.push(...certificateFaults(config), ...workerFaults(config));
+  for (const key of FILES) if (config[key] !== undefined) config[key] = path.resolve(root, config[key]);
+  faults.push(...certificateFaults(config), ...workerFaults(config), ...fileFaults(config));
   if (production) {
     // What is faulty in itself is not called missing as well.
     const known = new Set(faults.map(({ name }) => name));
@@ -102,9 +103,6 @@ export function loadConfig(environment: Environment = process.env, { root = proc
     if (faults.length === 0) addLocalSecrets(config, root, faults);
   }
   if (faults.length > 0) throw new ConfigurationError(faults.map(({ text }) => text));
-  for (const key of ['clientsFile', 'resourcesFile', 'brandLogo'] as const) {
-    if (config[key] !== undefined) config[key] = path.resolve(root, config[key]);
-  }
   return { ...(config as Config), ...threadsOf(environment, config.workers) };
 }
 
@@ -183,6 +181,25 @@ function readText(environment: Environment, definition: Setting<unknown>, faults
 
 function developmentFaults(config: Parsed, environment: Environment): Fault[] {
   return [...exposureFaults(config, environment), ...rangeFaults(config)];
+}
+
+/** Settings that name a file. */
+const FILES = ['clientsFile', 'resourcesFile', 'brandLogo'] as const;
+
+/** A file that is named has to be there; what is in it is its feature's to judge. */
+function fileFaults(config: Parsed): Fault[] {
+  return FILES.flatMap((key) => {
+    const file = config[key];
+    const { name } = settings[key];
+    if (file === undefined) return [];
+    try {
+      accessSync(file, constants.R_OK);
+      return statSync(file).isFile() ? [] : [{ name, text: `${name} (${file}) is no file: name one` }];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return [{ name, text: `${name} (${file}) cannot be read (${code}): name a file the server's user may read` }];
+    }
+  });
 }
 
 /** From whom a certificate is believed has to be said; anybody could name any otherwise. */

@@ -9,11 +9,10 @@ import type { Outbound } from '../platform/outbound/index.js';
 import type { ClientDocuments } from './client-documents/index.js';
 import { createClientRegistration } from './client-registration/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './clients/index.js';
-import { declaredResources } from './declarations/index.js';
 import { firstPartyResource } from './first-party/index.js';
 import type { Grants } from './grants/index.js';
 import { createSectorFetch } from './provider-fetch.js';
-import { createResources, type Resources } from './resources/index.js';
+import { createResources, type Resource, type Resources } from './resources/index.js';
 
 /** 128 random bits in base64 (RFC 6749, section 10.10). Guesses at the token endpoint are not limited, so that nobody stops another's client. */
 const MIN_SECRET_CHARS = 22;
@@ -23,9 +22,12 @@ export type Registries = { resources: Resources; clients: Clients; clientRegistr
 
 export async function createRegistries({
   config,
+  declared,
   ...deps
 }: {
   config: Config;
+  /** resource servers */
+  declared: readonly Resource[];
   db: Database;
   sealer: Sealer;
   changes: ChangeFeed;
@@ -36,7 +38,7 @@ export async function createRegistries({
   log: Logger;
 }): Promise<Registries> {
   const resources = createResources({
-    declared: await declaredResources(config),
+    declared,
     builtIn: config.firstPartyApi ? [firstPartyResource(config.issuerUrl)] : [],
   });
   const clients = createClients({

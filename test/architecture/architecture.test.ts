@@ -217,6 +217,23 @@ describe('the reading of imports', () => {
     expect(bundled.filter((edge) => !seen.has(edge))).toEqual([]);
   });
 
+  it('shows that the command line does not load the library before a command needs it', async () => {
+    const { metafile } = await build({
+      entryPoints: [path.join(root, 'src/cli.ts')],
+      ...{ bundle: true, splitting: true, packages: 'external', platform: 'node', format: 'esm' },
+      ...{ outdir: 'unused', write: false, metafile: true, absWorkingDir: root },
+    });
+    const loaded = new Set<string>();
+    const load = (output: string) => {
+      if (loaded.has(output)) return;
+      loaded.add(output);
+      for (const { path: to, kind } of metafile.outputs[output]?.imports ?? []) if (kind === 'import-statement') load(to);
+    };
+    for (const output of Object.keys(metafile.outputs)) if (metafile.outputs[output]?.entryPoint === 'src/cli.ts') load(output);
+    expect([...loaded]).toContain('commander');
+    expect([...loaded].filter((name) => /^(oidc-provider|koa)(\/|$)/.test(name))).toEqual([]);
+  });
+
   it('tells code from prose, and an import of types from one of values', () => {
     expect(withoutComments(`const a = 'http://x'; // b\n/* c */ d`)).toBe(`const a = 'http://x'; \n d`);
     const text = `import a, { type B } from './b.js';\nimport type { C } from './c.js';\nexport {\n  d,\n} from './d.js';\n// import './no.js';\nimport 'e';`;

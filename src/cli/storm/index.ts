@@ -4,13 +4,11 @@
  */
 import type { Command } from 'commander';
 import { now } from '../../platform/clock.js';
-import type { Cli } from '../context.js';
+import { type Cli, importQuietly } from '../context.js';
 import { CliError } from '../failure.js';
 import { wholeNumber } from '../values.js';
-import { stormApi, stormDeviceCodes, stormInteractions, stormMailLinks, stormPushedRequests, stormTokens } from './paths.js';
 import { describeSummaries, type PathReport, summarize } from './report.js';
 import type { StormPlan } from './requests.js';
-import { withStage } from './stage.js';
 
 type Options = { rounds: number; connections: number; seconds: number; json?: boolean; yesThisIsATestInstallation?: boolean };
 
@@ -56,19 +54,24 @@ async function storm(cli: Cli, options: Options): Promise<void> {
   }
   await requireRunning(issuer);
   const endsAt = now() + options.seconds * 1000;
+  // Loaded only now: help should not wait for the server's parts.
+  const [paths, { withStage }] = await importQuietly(() => Promise.all([import('./paths.js'), import('./stage.js')]));
+  const storms = [
+    ...[paths.stormTokens, paths.stormApi, paths.stormInteractions],
+    ...[paths.stormPushedRequests, paths.stormDeviceCodes, paths.stormMailLinks],
+  ];
   const reports = await withStage(cli, async (stage) => {
     const plan: StormPlan = { ...options, issuer, stage, isOver: () => now() > endsAt };
     const reports: PathReport[] = [];
-    for (const storm of [stormTokens, stormApi, stormInteractions, stormPushedRequests, stormDeviceCodes, stormMailLinks])
-      reports.push(...(await storm(plan)));
+    for (const storm of storms) reports.push(...(await storm(plan)));
     return reports;
   });
-  const paths = reports.map(summarize);
-  const holds = paths.every((path) => path.holds);
+  const summaries = reports.map(summarize);
+  const holds = summaries.every((path) => path.holds);
   cli.print(
     {
-      data: { issuer, rounds: options.rounds, connections: options.connections, holds, paths },
-      text: `${describeSummaries(paths)}\n${holds ? 'Every token worked once.' : 'A guarantee is BROKEN. Please report this table.'}\n`,
+      data: { issuer, rounds: options.rounds, connections: options.connections, holds, paths: summaries },
+      text: `${describeSummaries(summaries)}\n${holds ? 'Every token worked once.' : 'A guarantee is BROKEN. Please report this table.'}\n`,
     },
     options,
   );

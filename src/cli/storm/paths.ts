@@ -66,12 +66,14 @@ export async function stormMailLinks(plan: StormPlan): Promise<PathReport[]> {
   const verifications: Volley[] = [];
   const tickets: Volley[] = [];
   const resets: Volley[] = [];
-  const done = ({ status }: Answer, index: number) => (status === 200 ? String(index) : undefined);
+  /** Sent on to the page that says so. */
+  const isDone = (answer: Answer | undefined) => answer?.status === 303 && /\/(verified|done)$/.test(answer.location ?? '');
+  const done = (answer: Answer, index: number) => (isDone(answer) ? String(index) : undefined);
   await inRounds(plan, async () => {
     const person = await plan.stage.addUnconfirmed();
     const verification = await fromPage(plan, person.link, '/register/verify', { password: person.password }, done);
     verifications.push(verification);
-    const winner = verification.browsers[verification.all.findIndex((answer) => answer?.status === 200)];
+    const winner = verification.browsers[verification.all.findIndex(isDone)];
     if (winner) tickets.push(await stormTicket(plan, winner));
     resets.push(await fromPage(plan, await plan.stage.resetLinkFor(person), '/reset', { password: randomId(24) }, done));
   });

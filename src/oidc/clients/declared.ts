@@ -63,10 +63,11 @@ export async function applyDeclared(
     plan = await changes.write(CLIENTS_TOPIC, async (tx) => {
       // Again, under the lock: another process may have done it meanwhile.
       const planned = await planDeclared(clients, { ...deps, at: nowDate(), tx });
-      for (const { id, insert, update } of planned) {
-        if (insert) await repository.insert(tx, insert);
-        else if (update) await repository.update(tx, id, update);
-      }
+      await repository.insertAll(
+        tx,
+        planned.flatMap(({ insert }) => insert ?? []),
+      );
+      for (const { id, update } of planned) if (update) await repository.update(tx, id, update);
       return planned;
     });
   }

@@ -15,20 +15,43 @@ import { type Clients, describeClient, loadDeclaredClients, parseDeclaredClients
 import { firstPartyClientMetadata } from '../first-party/index.js';
 import { loadDeclaredResources, parseResources, type Resource } from '../resources/index.js';
 
-/** The resource servers of RESOURCES_FILE, and the demo's. @throws AppError with every fault and its path */
-export async function declaredResources(config: Config): Promise<Resource[]> {
-  const declared = config.resourcesFile ? await loadDeclaredResources(config.resourcesFile) : [];
-  return config.demo
-    ? [...declared, ...parseResources(await readDemoFile(config, 'resources.json'), 'scripts/demo/resources.json')]
-    : declared;
+/** What the files declare, checked as far as each can be by itself. */
+export type Declarations = { resources: Resource[]; clients: unknown[] };
+
+/**
+ * The resource servers of RESOURCES_FILE and the clients of CLIENTS_FILE, the demo's among them.
+ * @param options.clients does the caller register clients? A command does not.
+ * @throws AppError with every fault of both files and its path
+ */
+export async function loadDeclarations(config: Config, { clients: wanted = true }: { clients?: boolean } = {}): Promise<Declarations> {
+  const [resources, clients] = await Promise.allSettled([
+    config.resourcesFile ? loadDeclaredResources(config.resourcesFile) : [],
+    wanted && config.clientsFile ? loadDeclaredClients(config.clientsFile) : [],
+  ]);
+  if (resources.status === 'rejected' || clients.status === 'rejected') throw allFaults([resources, clients]);
+  if (!config.demo) return { resources: resources.value, clients: clients.value };
+  const ofDemo = parseResources(await readDemoFile(config, 'resources.json'), 'scripts/demo/resources.json');
+  // The demo's client, unless the operator declared one of that name.
+  const demo = !wanted || namesDemo(clients.value) ? [] : parseDeclaredClients(await readDemoFile(config, 'clients.json'));
+  return { resources: [...resources.value, ...ofDemo], clients: [...clients.value, ...demo] };
 }
 
-/** The clients of the files, the demo's, and our own account pages. Any number of processes may do this at once. */
-export async function registerClients(clients: Clients, config: Config, log: Logger): Promise<void> {
-  const declared = config.clientsFile ? await loadDeclaredClients(config.clientsFile) : [];
-  const demo = await demoClients(config, declared);
-  if (declared.length + demo.length > 0 || config.clientsFile) {
-    const report = await clients.applyDeclared([...declared, ...demo]);
+/** The faults of several files as one error; what is no fault of a file goes first. */
+function allFaults(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  const told = errors.filter((error): error is AppError => error instanceof AppError);
+  const [first] = told;
+  if (told.length < errors.length || !first || told.length === 1) return errors.find((error) => !(error instanceof AppError)) ?? first;
+  return new AppError('declarations.invalid', 422, told.map(({ message }) => message).join('\n'), {
+    cause: first,
+    details: told.flatMap(({ details = [] }) => details),
+  });
+}
+
+/** Lays out the clients that are declared, and our own. Any number of processes may do this at once. */
+export async function registerClients(clients: Clients, declared: readonly unknown[], config: Config, log: Logger): Promise<void> {
+  if (declared.length > 0 || config.clientsFile) {
+    const report = await clients.applyDeclared(declared);
     for (const { path: where, message } of report.warnings) log.warn({ where }, message);
     if (report.vanished.length > 0)
       log.warn(
@@ -37,8 +60,7 @@ export async function registerClients(clients: Clients, config: Config, log: Log
       );
   }
   // Its secret is public, so it must not outlive the demo.
-  if (demo.length === 0 && !namesDemo(declared) && (await clients.find(DEMO_CLIENT_ID))?.source === 'declared')
-    await clients.delete(DEMO_CLIENT_ID);
+  if (!namesDemo(declared) && (await clients.find(DEMO_CLIENT_ID))?.source === 'declared') await clients.delete(DEMO_CLIENT_ID);
   await ensureBuiltIn(clients, accountClientMetadata(config.issuerUrl));
   await ensureBuiltIn(clients, firstPartyClientMetadata());
 }
@@ -46,11 +68,6 @@ export async function registerClients(clients: Clients, config: Config, log: Log
 const DEMO_CLIENT_ID = 'demo';
 const namesDemo = (declared: readonly unknown[]) =>
   declared.some((client) => (client as { client_id?: unknown }).client_id === DEMO_CLIENT_ID);
-
-/** The demo's client, unless the operator declared one of that name. */
-async function demoClients(config: Config, declared: readonly unknown[]): Promise<unknown[]> {
-  return config.demo && !namesDemo(declared) ? parseDeclaredClients(await readDemoFile(config, 'clients.json')) : [];
-}
 
 /**
  * Our own account pages and our own API are clients of ours; they are what this version says, whatever a database says.
