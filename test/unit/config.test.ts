@@ -188,6 +188,7 @@ describe('production', () => {
 describe('a secret', () => {
   const secrets = {
     KEY_ENCRYPTION_KEY: KEY,
+    KEY_ENCRYPTION_KEY_PREVIOUS: Buffer.from(KEY, 'base64').reverse().toString('base64'),
     COOKIE_SECRETS: COOKIE_SECRET,
     DATABASE_URL: 'postgresql://a:b@db/latchkey',
     SMTP_URL: 'smtp://mail.example.com',
