@@ -214,7 +214,7 @@ export function createSelfRegisteredClients(deps: Deps): SelfRegisteredClients {
         // Each is looked at again with the deletion: it may just have been used.
         const gone = ids.length === 0 ? [] : await remove((tx) => repository.deleteUnused(tx, ids, nowDate()));
         deleted += gone.length;
-        last = gone.length;
+        last = ids.length;
       }
       return deleted;
     },
