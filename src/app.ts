@@ -285,6 +285,7 @@ export function createApp(services: Services): App {
     trustProxy: config.trustProxy,
     proxyHeaders: certificateHeaders,
     redirect: development,
+    echo: services.echo,
   });
   const callback = koa.callback();
   return {

@@ -27,6 +27,7 @@ import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
 import { now } from './platform/clock.js';
 import { openSecretStore } from './platform/crypto/index.js';
 import { type Database, openCurrentDatabase } from './platform/db/index.js';
+import { createEcho, type Echo } from './platform/http/index.js';
 import { root } from './platform/installation.js';
 import { createJobRunner } from './platform/jobs/index.js';
 import { countClosedLocks, createRateLimiter, type RateLimiter } from './platform/limits/index.js';
@@ -45,6 +46,8 @@ export type Services = ProviderStore &
     db: Database;
     metrics: Metrics;
     limits: RateLimiter;
+    /** how the command line asks a server what it sees */
+    echo: Echo;
     changes: ChangeFeed;
     mailer: ReturnType<typeof createMailer>;
     outbound: Outbound;
@@ -232,6 +235,7 @@ async function buildServices(
     ...records,
     metrics,
     limits,
+    echo: createEcho({ pepper: secrets.hmacPepper }),
     changes,
     mailer,
     outbound,

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 
 const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
   const body = Buffer.concat(parts);
@@ -28,37 +28,55 @@ export type TestCertificate = {
   thumbprint: string;
   /** public JWK with `x5c` */
   jwk: Record<string, unknown>;
+  pem: string;
+  keyPem: string;
+  issuing: { subject: readonly (readonly [string, string])[]; privateKey: KeyObject };
 };
 
-/** A self-signed certificate. @param options.subject its names, the most general first */
+/**
+ * A certificate, self-signed unless an authority signs it.
+ * @param options.subject its names, the most general first
+ * @param options.isAuthority whether it may sign others
+ */
 export function createCertificate({
   subject = [['CN', 'client']],
   names = [],
+  isAuthority = false,
+  authority,
 }: {
   subject?: readonly (readonly [string, string])[];
   names?: readonly AlternativeName[];
+  isAuthority?: boolean;
+  authority?: TestCertificate;
 } = {}): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(oid('2a8648ce3d040302'));
   const year = 365 * 86_400_000;
-  const extensions = tlv(0xa3, sequence(sequence(oid('551d11'), tlv(0x04, sequence(...names.map(alternative))))));
+  const list = [
+    ...(names.length > 0 ? [sequence(oid('551d11'), tlv(0x04, sequence(...names.map(alternative))))] : []),
+    ...(isAuthority ? [sequence(oid('551d13'), tlv(0x01, Buffer.from([0xff])), tlv(0x04, sequence(tlv(0x01, Buffer.from([0xff])))))] : []),
+  ];
+  const signer = authority?.issuing ?? { subject, privateKey };
   const body = sequence(
     tlv(0xa0, tlv(0x02, Buffer.from([2]))),
     tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
-    name(subject),
+    name(signer.subject),
     sequence(time(new Date(Date.now() - year)), time(new Date(Date.now() + year))),
     name(subject),
     publicKey.export({ type: 'spki', format: 'der' }),
-    ...(names.length > 0 ? [extensions] : []),
+    ...(list.length > 0 ? [tlv(0xa3, sequence(...list))] : []),
   );
-  const signature = sign('sha256', body, privateKey);
+  const signature = sign('sha256', body, signer.privateKey);
   const der = sequence(body, algorithm, tlv(0x03, Buffer.from([0]), signature));
   const certificate = new X509Certificate(der);
   return {
     header: encodeURIComponent(certificate.toString()),
     bytes: `:${der.toString('base64')}:`,
     thumbprint: Buffer.from(certificate.fingerprint256.replaceAll(':', ''), 'hex').toString('base64url'),
+    pem: certificate.toString(),
+    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    issuing: { subject, privateKey },
     jwk: { ...publicKey.export({ format: 'jwk' }), x5c: [der.toString('base64')] },
   };
 }

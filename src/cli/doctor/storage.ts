@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../../config/index.js';
+import { createClientRepository } from '../../oidc/clients/index.js';
 import { createSigningKeys, type SigningKeyInfo } from '../../oidc/signing-keys/index.js';
 import { createChangeFeed } from '../../platform/changes/index.js';
 import { now } from '../../platform/clock.js';
@@ -9,6 +10,7 @@ import { type Database, openDatabase, pendingMigrations } from '../../platform/d
 import { root } from '../../platform/installation.js';
 import type { Logger } from '../../platform/log/index.js';
 import { describeFailure } from '../failure.js';
+import type { ExaminedClient } from './clients.js';
 import { type Finding, failure, ok, skipped, warning } from './finding.js';
 
 const HOUR_MS = 3_600_000;
@@ -21,8 +23,23 @@ const reasonOf = (error: unknown): [message: string, mend: string] => {
   return [message, mend];
 };
 
+const LATENCY_WARNING_MS = 20;
+const LATENCY_FAILURE_MS = 250;
+const SKEW_WARNING_MS = 5000;
+
+/** What the database tells that others have to agree with. */
+export type Storage = { findings: Finding[]; known?: { pepper: Buffer; activeKids: string[]; clients: ExaminedClient[] } };
+
 /** The database, its migrations, the secrets in it and the keys. Changes nothing. */
-export async function checkStorage(config: Config, log: Logger): Promise<Finding[]> {
+export async function checkStorage(config: Config, log: Logger): Promise<Storage> {
+  let known: Storage['known'];
+  const findings = await examineStorage(config, log, (found) => {
+    known = found;
+  });
+  return { findings, ...(known ? { known } : {}) };
+}
+
+async function examineStorage(config: Config, log: Logger, tell: (known: Storage['known']) => void): Promise<Finding[]> {
   const rest = (from: number, why: string) => ['migrations', 'secrets', 'signing keys'].slice(from).map((check) => skipped(check, why));
   const file = config.databaseUrl.startsWith('file:') ? config.databaseUrl.slice('file:'.length).replace(/\?.*$/, '') : undefined;
   if (file && !existsSync(path.resolve(file))) {
@@ -38,9 +55,9 @@ export async function checkStorage(config: Config, log: Logger): Promise<Finding
   try {
     await db.ping();
     const migrations = await checkMigrations(config);
-    const findings = [ok('database', `${db.provider} answers.`), migrations];
+    const findings = [ok('database', `${db.provider} answers.`), ...(await checkPace(db)), migrations];
     if (migrations.status === 'failure') return [...findings, ...rest(1, 'The database is not up to date.')];
-    return [...findings, ...(await checkSecretsAndKeys(config, db, log))];
+    return [...findings, ...(await checkSecretsAndKeys({ config, db, log, tell }))];
   } catch (error) {
     return [failure('database', ...reasonOf(error)), ...rest(0, 'The database cannot be used.')];
   } finally {
@@ -58,7 +75,43 @@ async function checkMigrations({ databaseUrl }: Config): Promise<Finding> {
   }
 }
 
-async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): Promise<Finding[]> {
+/** How long a statement takes, and what time it is there. */
+async function checkPace(db: Database): Promise<Finding[]> {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const startedAt = performance.now();
+    await db.ping();
+    times.push(performance.now() - startedAt);
+  }
+  const skewMs = Math.abs((await db.clock()).getTime() - now());
+  return [judgeLatency(times.sort((a, b) => a - b)[2] ?? 0), judgeDatabaseClock(skewMs)];
+}
+
+export function judgeLatency(medianMs: number): Finding {
+  const message = `A statement takes ${medianMs.toFixed(1)} ms.`;
+  const mend = 'Put the server near its database, and look at the load of both.';
+  if (medianMs > LATENCY_FAILURE_MS) return failure('database latency', message, mend);
+  return medianMs > LATENCY_WARNING_MS ? warning('database latency', message, mend) : ok('database latency', message);
+}
+
+/** The server keeps its own time; the database's is seen by people who look at both. */
+export function judgeDatabaseClock(skewMs: number): Finding {
+  if (skewMs <= SKEW_WARNING_MS) return ok('database clock', 'The database has the time of this machine.');
+  const message = `The clock of the database and that of this machine differ by ${Math.round(skewMs / 1000)} s.`;
+  return warning('database clock', message, 'Keep the clocks of all machines by NTP.');
+}
+
+async function checkSecretsAndKeys({
+  config,
+  db,
+  log,
+  tell,
+}: {
+  config: Config;
+  db: Database;
+  log: Logger;
+  tell: (known: Storage['known']) => void;
+}): Promise<Finding[]> {
   try {
     // They would be made here otherwise, and looking must change nothing.
     if (!(await hasSecrets(db))) {
@@ -66,7 +119,7 @@ async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): P
       return [failure('secrets', 'No server has run on this database yet.', mend), skipped('signing keys', 'There are none yet.')];
     }
     const sealedUnder = { current: config.keyEncryptionKey, previous: config.keyEncryptionKeyPrevious };
-    const { sealer } = await openSecretStore(db, sealedUnder);
+    const { sealer, hmacPepper } = await openSecretStore(db, sealedUnder);
     const keys = createSigningKeys({
       db,
       sealer,
@@ -74,10 +127,24 @@ async function checkSecretsAndKeys(config: Config, db: Database, log: Logger): P
       settings: { algs: config.signingAlgs, rotationSeconds: config.keyRotationSeconds, jwksMaxAgeSeconds: config.jwksMaxAgeSeconds },
       log,
     });
-    return [judgeSecrets(await countSealedUnder(db, sealedUnder), config), judgeKeys(await keys.list())];
+    const listed = await keys.list();
+    const active = listed.filter(({ state }) => state === 'active');
+    tell({ pepper: hmacPepper, activeKids: active.map(({ kid }) => kid), clients: await listClients(db) });
+    return [judgeSecrets(await countSealedUnder(db, sealedUnder), config), judgeKeys(listed)];
   } catch (error) {
     return [failure('secrets', ...reasonOf(error)), skipped('signing keys', 'The secrets do not open.')];
   }
+}
+
+const MAX_CLIENTS = 1000;
+
+async function listClients(db: Database): Promise<ExaminedClient[]> {
+  const rows = await createClientRepository(db).list(MAX_CLIENTS);
+  return rows.map(({ id, source, profile, tokenEndpointAuthMethod, redirectUris, metadata }) => ({
+    ...{ id, source, profile, tokenEndpointAuthMethod },
+    redirectUris: JSON.parse(redirectUris) as string[],
+    applicationType: (JSON.parse(metadata) as { application_type?: string }).application_type ?? 'web',
+  }));
 }
 
 function judgeSecrets({ previous }: { previous: number }, { keyEncryptionKeyPrevious }: Config): Finding {

@@ -25,7 +25,7 @@ export {
   toProviderMetadata,
 } from './provider-metadata.js';
 export { type Client, type ClientSource, describeClient } from './record.js';
-export { CLIENTS_TOPIC } from './repository.js';
+export { CLIENTS_TOPIC, createClientRepository } from './repository.js';
 export type { TokenExchangePolicy } from './schemas.js';
 export type { FetchSector } from './sectors.js';
 export type { Registration } from './self-registered.js';

@@ -52,6 +52,8 @@ export type Database = {
   jsonRows(rows: readonly object[]): Sql;
   /** A member of `jsonRows` that is a Date, as columns keep times. */
   jsonTime(member: string): Sql;
+  /** What time it is there. An embedded one has the time of its machine. */
+  clock(): Promise<Date>;
   /** @throws when the database does not answer */
   ping(): Promise<void>;
   /** Whether rows can be written, as far as is known: after a write failed for want of space or permission, tries one itself. */
@@ -122,6 +124,11 @@ export async function openDatabase({
         ? Prisma.sql`CAST(value ->> ${Prisma.raw(`'${member}'`)} AS timestamp(3))`
         : // As Prisma writes times, so that they are in order with its own.
           Prisma.sql`replace(value ->> ${Prisma.raw(`'${member}'`)}, 'Z', '+00:00')`,
+    async clock() {
+      if (provider === 'sqlite') return nowDate();
+      const [row] = await client.$queryRaw<{ ms: number }[]>`SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::double precision AS ms`;
+      return new Date(row?.ms ?? Number.NaN);
+    },
     async ping() {
       await client.$queryRaw`SELECT 1`;
     },

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
+import type { Echo } from './echo.js';
 
 export type TrustProxy = { hops: number } | { addresses: readonly string[] } | undefined;
 
@@ -13,6 +14,7 @@ const PROBES = new Set(['/livez', '/readyz', '/health']);
  * What a proxy says is believed from trusted addresses only; whatever was not believed is taken off the request, so nothing behind this
  * point has to ask again who may be trusted.
  * @param options.proxyHeaders further headers, in lower case, that only a trusted proxy may send
+ * @param options.echo answers who proves that they may ask what is seen here, before anything is believed or taken off
  * @param options.redirect in development another origin is redirected to the right one, since people type 127.0.0.1
  */
 export function createAdmission({
@@ -20,11 +22,13 @@ export function createAdmission({
   trustProxy,
   proxyHeaders = [],
   redirect,
+  echo,
 }: {
   issuerUrl: string;
   trustProxy: TrustProxy;
   proxyHeaders?: readonly string[];
   redirect: boolean;
+  echo?: Echo;
 }): Admission {
   const issuer = new URL(issuerUrl);
   const trust = compileTrust(trustProxy);
@@ -33,6 +37,26 @@ export function createAdmission({
     const proto = (trusted && lastOf(request.headers['x-forwarded-proto'])) || 'http';
     const host = (trusted && lastOf(request.headers['x-forwarded-host'])) || request.headers.host || '';
     const address = trust === trustNobody ? (request.socket.remoteAddress ?? '') : proxyAddr(request, trust);
+    const origin = originOf(proto, host);
+    const seen = () => ({
+      issuer: issuer.origin,
+      httpVersion: request.httpVersion,
+      socketAddress: plainAddress(request.socket.remoteAddress ?? ''),
+      trusted,
+      host: request.headers.host ?? '',
+      forwardedFor: textOf(request.headers['x-forwarded-for']),
+      forwardedProto: textOf(request.headers['x-forwarded-proto']),
+      forwardedHost: textOf(request.headers['x-forwarded-host']),
+      origin: origin ?? null,
+      clientAddress: plainAddress(address),
+      admitted: origin === issuer.origin,
+      proxyHeaders: Object.fromEntries(
+        proxyHeaders.flatMap((name) =>
+          request.headers[name] === undefined ? [] : [[name, (textOf(request.headers[name]) ?? '').slice(0, 200)]],
+        ),
+      ),
+    });
+    if (echo && request.headers['latchkey-challenge'] !== undefined && echo.answer(request, response, seen())) return false;
     request.headers['x-forwarded-for'] = plainAddress(address);
     request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
     request.headers['x-forwarded-host'] = issuer.host;
@@ -43,7 +67,7 @@ export function createAdmission({
     if (countHosts(request.rawHeaders) > 1) return refuse(response, 400, 'The request names more than one host.');
     // A target in absolute form (`GET http://other/ HTTP/1.1`) is for proxies, and this is none.
     if (!path.startsWith('/')) return refuse(response, 400, 'The request target must be a path.');
-    if (originOf(proto, host) === issuer.origin || PROBES.has(path.split('?', 1)[0] ?? '')) return true;
+    if (origin === issuer.origin || PROBES.has(path.split('?', 1)[0] ?? '')) return true;
     if (redirect && (request.method === 'GET' || request.method === 'HEAD')) {
       // Put together, not resolved: `//elsewhere` and `/\\elsewhere` would resolve to another site.
       response.writeHead(302, { location: issuer.origin + path, 'cache-control': 'no-store' }).end();
@@ -70,6 +94,8 @@ function lastOf(header: string | string[] | undefined): string {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   return text.split(',').at(-1)?.trim() ?? '';
 }
+
+const textOf = (header: string | string[] | undefined): string | null => (Array.isArray(header) ? header.join(', ') : (header ?? null));
 
 function originOf(proto: string, host: string): string | undefined {
   // URL forgives user names, paths and white space in a host; a Host header has none of them.

@@ -7,6 +7,7 @@ export { type StaticAsset, serveAssets } from './assets.js';
 export { hasBody, MAX_BODY_BYTES, readForm, readJson } from './body.js';
 export { type CookieNames, cookieNames } from './cookies.js';
 export { type Csrf, createCsrf } from './csrf.js';
+export { createChallenge, createEcho, ECHO_PATH, type Echo, type Seen } from './echo.js';
 export { createGracefulServer, type GracefulServer } from './graceful-server.js';
 export { allowFormAction, allowImage, nonceOf, requestIdOf, securityHeaders } from './headers.js';
 export { parseUnambiguous, requireStorable } from './json-text.js';

@@ -10,7 +10,7 @@ export type { KeptMail, Mailbox } from './mailbox.js';
 export type { Mailer } from './mailer.js';
 export type { MailModels, MailRequest, MailTemplate, RenderedMail, RenderMail } from './templates.js';
 
-export { checkMailServer } from './transport.js';
+export { checkMailServer, createSmtpTransport } from './transport.js';
 
 export type CreateMailerDeps = Omit<MailerDeps, 'transport'> & {
   /** nodemailer connection URL; without one, mails go to the mailbox */
