@@ -150,7 +150,8 @@ async function buildServices(
 ): Promise<Services> {
   const secrets = await openSecretStore(db, { current: config.keyEncryptionKey, previous: config.keyEncryptionKeyPrevious });
   const { sealer } = secrets;
-  const records = createRecords({ db, secrets, log, onEvent: countSignIns(metrics) });
+  const outbound = ownOutbound ?? createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
+  const records = createRecords({ db, secrets, log, outbound, onEvent: countSignIns(metrics) });
   const { audit, auditTrail, outbox } = records;
   const changes = createChangeFeed({ db, log });
   const limits = createRateLimiter({ db, hmacPepper: secrets.hmacPepper });
@@ -168,7 +169,6 @@ async function buildServices(
       renderMail: renderer.mail,
       log,
     });
-  const outbound = ownOutbound ?? createOutbound({ allow: config.outboundAllow, development: config.env === 'development', log });
   const grants = createGrants({ db, sealer });
   const consents = createConsents({ db });
   const declared = declarations.resources;
@@ -266,6 +266,7 @@ async function buildServices(
     findResourceServer: (identifier) => resourceServerOf(resources.find(identifier)),
     firstAdministrator,
     start() {
+      records.webhooks.start();
       changes.start();
       jobs.start();
     },

@@ -27,6 +27,7 @@ const MENDS: Record<string, string> = {
   'accounts.invalid_cursor': 'Take the cursor from the "next_cursor" of the page before, and keep its filter and order.',
   'audit.unknown_type': 'Types are like login.failed, or login.* for all of a kind; README lists them.',
   'audit.invalid_cursor': 'Take the cursor from the "next_cursor" of the page before, and keep its filter.',
+  'webhooks.not_found': 'See which there are: latchkey webhook list',
   'clients.not_found': 'See which there are: latchkey client list',
   'clients.id_taken': 'Leave --client-id out and one is made, or change the one there is: latchkey client update CLIENT_ID',
   'clients.no_secret': 'See how the client authenticates: latchkey client show CLIENT_ID',

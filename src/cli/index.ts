@@ -23,6 +23,7 @@ import { addSessionCommands } from './session-commands.js';
 import { addStormCommand } from './storm/index.js';
 import { createTerminal, type Terminal } from './terminal.js';
 import { addUserCommands } from './user-commands.js';
+import { addWebhookCommands } from './webhook-commands.js';
 
 /**
  * Runs one command line (without the program's own name). Never throws.
@@ -65,6 +66,7 @@ Examples:
   addRoleCommands(program, cli);
   addSessionCommands(program, cli);
   addAuditCommands(program, cli);
+  addWebhookCommands(program, cli);
   addOutboxCommands(program, cli);
   addKeyCommands(program, cli);
   addSecretCommands(program, cli);

@@ -55,6 +55,9 @@ export const auditEventTypes = [
   'secrets.resealed',
   'database.restored',
   'audit.continued',
+  'webhook.created',
+  'webhook.deleted',
+  'webhook.secret_rotated',
 ] as const;
 
 export type AuditEventType = (typeof auditEventTypes)[number];

@@ -1,4 +1,4 @@
-import { type Database, noSql, type Sql, sql, sqlList } from '../db/index.js';
+import { type Database, noSql, type Sql, sql, sqlList, type Transaction } from '../db/index.js';
 
 export type OutboxRow = {
   id: string;
@@ -22,10 +22,19 @@ export function createOutboxRepository({ db }: { db: Database }) {
       return client.$executeRaw`INSERT INTO outbox_messages (id, topic, recipient, payload, attempts, created_at, next_attempt_at)
         ${onlyIf ? sql`SELECT ${values} WHERE ${onlyIf}` : sql`VALUES (${values})`}`;
     },
+    /** Those whose id is there already are left out. */
+    async insertAll(
+      rows: readonly (Pick<OutboxRow, 'id' | 'topic' | 'recipient' | 'payload'> & { at: Date })[],
+      tx: Transaction,
+    ): Promise<void> {
+      await tx.$executeRaw`INSERT INTO outbox_messages (id, topic, recipient, payload, attempts, created_at, next_attempt_at)
+        SELECT value ->> 'id', value ->> 'topic', value ->> 'recipient', value ->> 'payload', 0, ${db.jsonTime('at')}, ${db.jsonTime('at')}
+        FROM ${db.jsonRows(rows)} WHERE 1 = 1 ON CONFLICT (id) DO NOTHING`;
+    },
     /** What is due, the longest due first. */
-    listDue(topics: readonly string[], at: Date, limit: number): Promise<OutboxRow[]> {
+    listDue(topic: string, at: Date, limit: number): Promise<OutboxRow[]> {
       return client.outboxMessage.findMany({
-        where: { nextAttemptAt: { lte: at }, topic: { in: [...topics] } },
+        where: { nextAttemptAt: { lte: at }, topic },
         orderBy: { nextAttemptAt: 'asc' },
         take: limit,
       });
@@ -37,6 +46,11 @@ export function createOutboxRepository({ db }: { db: Database }) {
         data: { nextAttemptAt: leftAloneUntil, attempts: { increment: 1 } },
       });
       return count > 0;
+    },
+    /** Moves on what else is due to the recipient of a message, without an attempt. */
+    async postpone({ topic, recipient }: OutboxRow, at: Date, until: Date): Promise<void> {
+      await client.$executeRaw`UPDATE outbox_messages SET next_attempt_at = ${until}
+        WHERE topic = ${topic} AND recipient = ${recipient} AND next_attempt_at <= ${at}`;
     },
     async delete(id: string): Promise<void> {
       await client.outboxMessage.deleteMany({ where: { id } });
@@ -57,6 +71,12 @@ export function createOutboxRepository({ db }: { db: Database }) {
       if (ids?.length === 0) return Promise.resolve(0);
       const named = ids === undefined ? noSql : sql`AND id IN (${sqlList([...ids])})`;
       return client.$executeRaw`UPDATE outbox_messages SET next_attempt_at = ${at}, attempts = 0 WHERE next_attempt_at IS NULL ${named}`;
+    },
+    /** Gives up what has been tried for too long, in small numbers. */
+    giveUpOld(topic: string, before: Date, limit: number): Promise<number> {
+      return client.$executeRaw`UPDATE outbox_messages SET next_attempt_at = NULL WHERE id ${db.oneOf(
+        sql`SELECT id FROM outbox_messages WHERE topic = ${topic} AND created_at < ${before} AND next_attempt_at IS NOT NULL LIMIT ${limit} ${db.skipLocked}`,
+      )}`;
     },
     /** What was given up long ago, in small numbers. */
     deleteGivenUp(before: Date, limit: number): Promise<number> {

@@ -1,11 +1,11 @@
 import { addSeconds, nowDate } from '../clock.js';
 import { randomId, type Sealer } from '../crypto/index.js';
-import type { Sql } from '../db/index.js';
+import type { Sql, Transaction } from '../db/index.js';
 import type { Logger } from '../log/index.js';
 import type { OutboxRepository, OutboxRow } from './repository.js';
 
 /** Delivers one message; throws when it did not arrive. It may be called twice for one message, so `id` is for the recipient to know it by. */
-export type Delivery = (message: { id: string; payload: unknown; attempt: number }) => Promise<void>;
+export type Delivery = (message: { id: string; recipient: string; payload: unknown; attempt: number }) => Promise<void>;
 
 export type GivenUp = { id: string; topic: string; recipient: string; attempts: number; createdAt: Date; lastError: string | null };
 
@@ -16,6 +16,11 @@ export type Outbox = {
    * @param onlyIf a condition by which the statement knows that what causes it did happen, where that may fail without an error
    */
   statement(message: { topic: string; recipient: string; payload: unknown }, onlyIf?: Sql): ReturnType<OutboxRepository['insert']>;
+  /**
+   * Puts messages in, in the transaction of what causes them. Their ids are the caller's: one that is there already is not put in again.
+   * @throws what the database throws
+   */
+  insertAll(messages: readonly { id: string; topic: string; recipient: string; payload: unknown }[], tx: Transaction): Promise<void>;
   /** Puts a message in by itself. */
   add(message: { topic: string; recipient: string; payload: unknown }): Promise<void>;
   /** Names who delivers a topic. A process that names nobody leaves its messages to others. */
@@ -37,6 +42,10 @@ const BATCH = 20;
 const ATTEMPT_SECONDS = 60;
 /** Pauses after each failed attempt: about a day, then it is given up. */
 const PAUSES_SECONDS = [5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600, 8 * 3600];
+/** Whoever failed to take one message is spared the others for so long, so that one recipient who is down holds up nobody else. */
+const SPARED_SECONDS = 30;
+/** A message that is older is given up, whatever became of it. */
+const MOST_DAYS = 3;
 /** What was given up is kept so long for an operator to see. */
 const GIVEN_UP_DAYS = 30;
 
@@ -55,34 +64,47 @@ export function createOutboxService({
   let running: Promise<number> | undefined;
   let again = false;
 
-  async function attempt(row: OutboxRow, deliver: Delivery): Promise<boolean> {
-    if (!(await repository.take(row, addSeconds(nowDate(), ATTEMPT_SECONDS)))) return false;
+  async function attempt(row: OutboxRow, deliver: Delivery): Promise<'arrived' | 'failed' | 'taken'> {
+    if (!(await repository.take(row, addSeconds(nowDate(), ATTEMPT_SECONDS)))) return 'taken';
     const attempts = row.attempts + 1;
     try {
-      await deliver({ id: row.id, payload: JSON.parse(sealer.open(row.payload, placeOf(row.id))), attempt: attempts });
+      await deliver({
+        id: row.id,
+        recipient: row.recipient,
+        payload: JSON.parse(sealer.open(row.payload, placeOf(row.id))),
+        attempt: attempts,
+      });
     } catch (error) {
       const pause = PAUSES_SECONDS[row.attempts];
       const fields = { topic: row.topic, recipient: row.recipient, attempts, reason: reasonOf(error) };
       if (pause === undefined) log.error(fields, 'a message was given up; see "latchkey outbox list"');
       else log.warn({ ...fields, again_in_seconds: pause }, 'a message did not arrive; it is tried again');
       await repository.fail(row.id, reasonOf(error), pause === undefined ? null : addSeconds(nowDate(), pause));
-      return false;
+      await repository.postpone(row, nowDate(), addSeconds(nowDate(), SPARED_SECONDS));
+      return 'failed';
     }
     await repository.delete(row.id);
-    return true;
+    return 'arrived';
+  }
+
+  /** One topic's messages; those of another do not wait for them. */
+  async function turnOf(topic: string, deliver: Delivery, signal?: AbortSignal): Promise<number> {
+    let arrived = 0;
+    for (let more = true; more && !signal?.aborted; ) {
+      const due = await repository.listDue(topic, nowDate(), BATCH);
+      const outcomes = await Promise.all(due.map((row) => attempt(row, deliver)));
+      arrived += outcomes.filter((outcome) => outcome === 'arrived').length;
+      // What failed is due later; with nothing taken, others are at it.
+      more = due.length === BATCH && outcomes.some((outcome) => outcome !== 'taken');
+    }
+    await repository.giveUpOld(topic, addSeconds(nowDate(), -MOST_DAYS * 86_400), BATCH);
+    return arrived;
   }
 
   async function turn(signal?: AbortSignal): Promise<number> {
-    let arrived = 0;
-    for (let more = true; more && !signal?.aborted; ) {
-      const due = await repository.listDue([...handlers.keys()], nowDate(), BATCH);
-      const outcomes = await Promise.all(due.map((row) => attempt(row, handlers.get(row.topic) as Delivery)));
-      arrived += outcomes.filter(Boolean).length;
-      // What failed is due later; with nothing taken, others are at it.
-      more = due.length === BATCH && outcomes.includes(true);
-    }
+    const arrived = await Promise.all([...handlers].map(([topic, deliver]) => turnOf(topic, deliver, signal)));
     await repository.deleteGivenUp(addSeconds(nowDate(), -GIVEN_UP_DAYS * 86_400), BATCH);
-    return arrived;
+    return arrived.reduce((sum, count) => sum + count, 0);
   }
 
   const run: Outbox['run'] = async (signal) => {
@@ -107,6 +129,13 @@ export function createOutboxService({
 
   return {
     statement,
+    async insertAll(messages, tx) {
+      const at = nowDate();
+      await repository.insertAll(
+        messages.map(({ payload, ...row }) => ({ ...row, payload: sealer.seal(JSON.stringify(payload), placeOf(row.id)), at })),
+        tx,
+      );
+    },
     async add(message) {
       await statement(message);
       wake();
