@@ -5,11 +5,12 @@ import { createApi, createClientRegistrationRoutes, createJwksRoutes, createProb
 import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { createCiba } from './oidc/ciba/index.js';
-import { buildConfiguration, isProviderPath, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
+import { buildConfiguration, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
+import { mountProvider } from './oidc/mount.js';
 import { pacePolling } from './oidc/polling.js';
 import { createProviderHolder, type ProviderHolder } from './oidc/provider.js';
 import { createProviderFetch } from './oidc/provider-fetch.js';
@@ -35,7 +36,6 @@ import {
   cookieNames,
   createAdmission,
   createCsrf,
-  readForm,
   requestLog,
   requestMetrics,
   securityHeaders,
@@ -122,6 +122,7 @@ export function createApp(services: Services): App {
         deviceFlow: deviceFlow.feature,
         ciba: ciba.feature,
         tokenExchange,
+        authorizationDetails: services.authorizationDetails,
       }),
     extensions: createProviderExtensions({
       audit: services.audit,
@@ -212,6 +213,7 @@ export function createApp(services: Services): App {
       interactions,
       findClient: services.findAskingClient,
       findResource,
+      describeDetails: services.authorizationDetails.describe,
       identity,
       cookies,
       consents: services.consents,
@@ -264,20 +266,7 @@ export function createApp(services: Services): App {
     ...(development && services.mailer.mailbox ? [createDevMailboxPages({ pages, mailbox: services.mailer.mailbox })] : []),
   ];
   for (const router of routers) koa.use(router.routes());
-  koa.use(async (ctx, next) => {
-    if (!isProviderPath(ctx.path)) return next();
-    // A form posted from another site carries no SameSite=Lax cookies; the GET it is redirected to does.
-    if (ctx.method === 'POST' && (ctx.path === routes.authorization || ctx.path === routes.end_session)) {
-      const form = await readForm(ctx);
-      ctx.status = 303;
-      return ctx.redirect(`${ctx.path}?${new URLSearchParams([...form])}`);
-    }
-    // Not every answer of the library says so; the metadata alone may be kept.
-    if (!ctx.path.startsWith('/.well-known/')) ctx.set('Cache-Control', 'no-store');
-    // The provider is an application of its own and answers by itself, in the headers set so far.
-    ctx.respond = false;
-    return holder.handle(ctx.req, ctx.res);
-  });
+  koa.use(mountProvider(holder));
 
   const certificateHeaders = [config.clientCertificateHeader, config.clientCertificateVerifiedHeader].filter((name) => name !== undefined);
   const admit = createAdmission({

@@ -13,7 +13,8 @@ export const clientSettings = {
   resourcesFile: setting({
     name: 'RESOURCES_FILE',
     group: 'Clients',
-    meaning: 'JSON or YAML array of resource servers: `{identifier, name, scopes, access_token_format, access_token_ttl_seconds}`',
+    meaning:
+      'JSON or YAML array of resource servers: `{identifier, name, scopes, access_token_format, access_token_ttl_seconds, authorization_details_types}`',
     schema: value.text,
     fallbackNote: 'none',
   }),

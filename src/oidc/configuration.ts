@@ -4,6 +4,7 @@ import type { Account } from '../identity/index.js';
 import type { CookieNames } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { authenticationContexts } from './authentication-contexts/index.js';
+import type { AuthorizationDetails } from './authorization-details/index.js';
 import { type CibaFeature, isBackchannelRequest, nobody } from './ciba/index.js';
 import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
 import { checkClaimsParameter } from './claims-parameter.js';
@@ -101,6 +102,7 @@ export type ConfigurationDeps = {
   deviceFlow: DeviceFlow['feature'];
   ciba: CibaFeature;
   tokenExchange: Pick<TokenExchange, 'claimsOf'>;
+  authorizationDetails: Pick<AuthorizationDetails, 'feature'>;
 };
 
 /** Assembles oidc-provider's options: the one place where they are set. */
@@ -193,6 +195,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => tokenPolicy.mayIntrospect(client, token) },
       clientCredentials: { enabled: true },
       claimsParameter: { enabled: true, assertClaimsParameter: checkClaimsParameter },
+      richAuthorizationRequests: deps.authorizationDetails.feature,
       backchannelLogout: { enabled: true },
       deviceFlow: deps.deviceFlow,
       ciba: deps.ciba,

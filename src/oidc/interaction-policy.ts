@@ -23,6 +23,9 @@ export function buildInteractionPolicy() {
   for (const reason of ['essential_acr', 'essential_acrs']) login?.checks.remove(reason);
   login?.checks.add(createContextCheck(authenticationContexts));
   const consent = policy.get('consent');
+  // What is asked in detail is asked every time, of everybody, whatever was allowed before and whoever runs the application.
+  const details = consent?.checks.get('rar_prompt');
+  if (details) details.error = 'consent_required';
   // Native applications are asked every time by default (RFC 8252, 8.6); the operator's own are exempt, as everywhere.
   const native = consent?.checks.get('native_client_prompt');
   if (native) {

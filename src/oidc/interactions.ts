@@ -28,6 +28,8 @@ export type InteractionDetails = {
   missingScopes: readonly string[];
   missingResourceScopes: Readonly<Record<string, readonly string[]>>;
   missingClaims: readonly string[];
+  /** what is asked in detail (RFC 9396), as the request has it */
+  authorizationDetails: readonly unknown[];
   /** what was allowed before is asked once more, because the application wants that or is one that is always asked about */
   askedAnyway: boolean;
   /** the next request will ask again, whatever is answered */
@@ -139,6 +141,7 @@ export function createInteractions({ holder, states, requests, keepClient }: Dep
         missingScopes: details.missingOIDCScope ?? [],
         missingResourceScopes: details.missingResourceScopes ?? {},
         missingClaims: details.missingOIDCClaims ?? [],
+        authorizationDetails: details.rar ?? [],
         askedAnyway: prompt.reasons.some((reason) => ASKED_ANYWAY.includes(reason)),
         askedEveryTime: prompt.reasons.some((reason) => ASKED_EVERY_TIME.has(reason)),
         grantId: interaction.grantId,
@@ -189,7 +192,12 @@ export function createInteractions({ holder, states, requests, keepClient }: Dep
   }
 }
 
-type Missing = { missingOIDCScope?: string[]; missingOIDCClaims?: string[]; missingResourceScopes?: Record<string, string[]> };
+type Missing = {
+  missingOIDCScope?: string[];
+  missingOIDCClaims?: string[];
+  missingResourceScopes?: Record<string, string[]>;
+  rar?: unknown[];
+};
 const missingOf = ({ prompt }: Stored) => prompt.details as Missing;
 
 const grantIdOf = ({ uid, grantId }: Stored): string => grantId ?? sha256(`grant of interaction ${uid}`);

@@ -6,6 +6,7 @@ import type { Database } from '../platform/db/index.js';
 import type { RateLimiter } from '../platform/limits/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { Outbound } from '../platform/outbound/index.js';
+import { type AuthorizationDetails, createAuthorizationDetails } from './authorization-details/index.js';
 import type { ClientDocuments } from './client-documents/index.js';
 import { createClientRegistration } from './client-registration/index.js';
 import { type ClientSummary, type Clients, createClients, summarizeClient } from './clients/index.js';
@@ -18,7 +19,13 @@ import { createResources, type Resource, type Resources } from './resources/inde
 const MIN_SECRET_CHARS = 22;
 
 /** Who may ask for tokens and for what: resource servers, clients, and the way in for clients that nobody here made. */
-export type Registries = { resources: Resources; clients: Clients; clientRegistration: ReturnType<typeof createClientRegistration> };
+export type Registries = {
+  resources: Resources;
+  /** what may be asked for in detail */
+  authorizationDetails: AuthorizationDetails;
+  clients: Clients;
+  clientRegistration: ReturnType<typeof createClientRegistration>;
+};
 
 export async function createRegistries({
   config,
@@ -61,7 +68,7 @@ export async function createRegistries({
     clients,
     settings: { mode: config.registrationOfClients, perHour: config.limitClientRegistrationsPerHour },
   });
-  return { resources, clients, clientRegistration };
+  return { resources, authorizationDetails: createAuthorizationDetails({ resources }), clients, clientRegistration };
 }
 
 /** A client as people are told of it. */

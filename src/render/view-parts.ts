@@ -35,6 +35,9 @@ export type NewPasswordModel = FormModel & {
   strengthUrl?: string | undefined;
 };
 
+/** One thing that is asked for in detail (RFC 9396), in the words of its resource server; values are whatever the application sent. */
+export type DetailsView = { resource: string; description: string; facts: readonly { label: string; values: readonly string[] }[] };
+
 export type ResourceScopes = {
   name: string;
   /** the resource's identifier (its audience) */

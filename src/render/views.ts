@@ -4,7 +4,7 @@
  */
 
 import type { AccountViews } from './account-views.js';
-import type { ActionModel, FormError, FormModel, NewPasswordModel, Person, ResourceScopes } from './view-parts.js';
+import type { ActionModel, DetailsView, FormError, FormModel, NewPasswordModel, Person, ResourceScopes } from './view-parts.js';
 
 export type * from './account-views.js';
 export type * from './view-parts.js';
@@ -42,6 +42,8 @@ export type ConsentView = FormModel & {
   /** what it wants to know beside them, by the names of claims */
   claims?: readonly string[] | undefined;
   resources?: readonly ResourceScopes[] | undefined;
+  /** asked for in detail, this once */
+  details?: readonly DetailsView[] | undefined;
   /** was something allowed before: only what is new is asked */
   alreadyAllowed?: boolean | undefined;
   /** is the answer kept (never for unverified applications) */

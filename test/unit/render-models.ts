@@ -78,6 +78,7 @@ export function buildViewCases(words: Words): ViewCases {
       maximal: {
         ...{ ...action, account, switchAccount: action, clientId: words.client, redirectHost: words.text, scopes, resources },
         claims: ['name', words.text],
+        details: [{ resource: words.text, description: words.text, facts: [{ label: words.text, values: [words.text, words.text] }] }],
         ...{ alreadyAllowed: true, remembered: true, applicationsUrl: '/account/applications', policyUrl: words.url, termsUrl: words.url },
         errors: [{ code: 'field.required' }],
       },

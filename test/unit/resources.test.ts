@@ -115,3 +115,37 @@ describe('a file of declarations', () => {
     }
   });
 });
+
+describe('kinds of authorization details', () => {
+  const text = { kind: 'text', label: 'Text' };
+  const nested = (depth: number): object => ({ kind: 'object', label: 'In', members: { in: depth === 0 ? text : nested(depth - 1) } });
+  const declare = (...types: object[]) => parseResources([{ ...orders, authorization_details_types: types }]);
+
+  it('are found by their name, with whose they are', () => {
+    const resources = createResources({ declared: declare({ type: 'order', description: 'One order', members: { note: text } }) });
+    expect(resources.findDetailsType('order')).toMatchObject({
+      resource: { identifier: orders.identifier },
+      declared: { description: 'One order', members: { note: { kind: 'text', optional: false, maxChars: 100 } } },
+    });
+    for (const other of ['orders', '__proto__', '']) expect(resources.findDetailsType(other)).toBeNull();
+  });
+
+  it.each<[string, object[], string]>([
+    ['a member without words', [{ members: { note: { kind: 'text' } } }], '[0].members.note.label'],
+    ['a member of no kind', [{ members: { note: { label: 'Note', kind: 'html' } } }], '[0].members.note.kind'],
+    ['a list of actions that is no list', [{ members: { actions: text } }], '[0].members.actions'],
+    ['locations of its own', [{ members: { locations: text } }], '[0].members.locations'],
+    ['a choice of nothing', [{ members: { a: { kind: 'choice', label: 'A', values: {} } } }], '[0].members.a.values'],
+    ['objects nested too deep', [{ members: { a: nested(3) } }], '[0].members'],
+    ['a type twice', [{}, {}], '[1].type'],
+    ['a name with spaces', [{ type: 'an order' }], '[0].type'],
+  ])('%s is refused with its place', (_title, types, path) => {
+    const attempt = () => declare(...types.map((type) => ({ type: 'order', description: 'One order', ...type })));
+    expect(attempt).toThrow(
+      expect.objectContaining({
+        code: 'resources.invalid',
+        details: expect.arrayContaining([expect.objectContaining({ path: `RESOURCES_FILE[0].authorization_details_types${path}` })]),
+      }),
+    );
+  });
+});

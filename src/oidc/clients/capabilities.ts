@@ -30,7 +30,6 @@ export const SECRET_METHODS: ReadonlySet<string> = new Set(['client_secret_basic
 
 /** Members of the RFCs that ask for something the server does not do. `false` and absence ask for nothing. */
 export const notYet: ReadonlySet<string> = new Set([
-  'authorization_details_types',
   'backchannel_user_code_parameter',
   'frontchannel_logout_session_required',
   'frontchannel_logout_uri',

@@ -33,6 +33,8 @@ export type MetadataContext = {
   /** undefined: not known here */
   mutualTls?: MutualTls | undefined;
   isResource?: ((identifier: string) => boolean) | undefined;
+  /** undefined: not known here */
+  isDetailsType?: ((type: string) => boolean) | undefined;
   /** One of the server's own, which people sign in to by grants that no other client has. */
   builtIn?: boolean | undefined;
 };
@@ -190,6 +192,13 @@ function findContextFaults(metadata: ClientMetadata, context: MetadataContext): 
   }
   if (resource && context.isResource && !context.isResource(resource)) {
     faults.push({ path: 'default_resource', message: 'is not a resource server known here; declare it in RESOURCES_FILE' });
+  }
+  for (const [index, type] of (metadata.authorization_details_types ?? []).entries()) {
+    if (context.isDetailsType && !context.isDetailsType(type))
+      faults.push({
+        path: `authorization_details_types[${index}]`,
+        message: 'is not a type of a resource server known here; declare it in RESOURCES_FILE',
+      });
   }
   for (const member of ['audiences', 'subject_audiences'] as const) {
     for (const [index, identifier] of (metadata.token_exchange?.[member] ?? []).entries()) {

@@ -60,15 +60,28 @@ export function isUnverified(client: object): boolean {
 /** What oidc-provider's Client model is made of. */
 export type ProviderMetadata = Record<string, unknown> & { client_id: string };
 
-/** @param secret the current secret in clear, null for clients that have none */
-export function toProviderMetadata(client: Client, secret: string | null): ProviderMetadata {
-  const { software_id: _id, software_version: _version, scope: _scope, ...members } = describeClient(client);
+/** Whether authorization details of a type are declared. */
+export type IsDetailsType = (type: string) => boolean;
+
+/**
+ * @param secret the current secret in clear, null for clients that have none
+ * @param isDetailsType the library would refuse the whole client for a type that is not declared any more
+ */
+export function toProviderMetadata(client: Client, secret: string | null, isDetailsType: IsDetailsType = () => false): ProviderMetadata {
+  const {
+    software_id: _id,
+    software_version: _version,
+    scope: _scope,
+    authorization_details_types: types,
+    ...members
+  } = describeClient(client);
   return {
     ...members,
     client_id: client.id,
     client_id_issued_at: Math.floor(client.createdAt.getTime() / 1000),
     ...(secret === null ? {} : { client_secret: secret }),
     ...scopesOf(client),
+    ...(Array.isArray(types) ? { authorization_details_types: types.filter(isDetailsType) } : {}),
     client_source: client.source,
     [PROOF_MEMBER]: proof,
   };

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Sealer } from '../../platform/crypto/index.js';
 import { SealError } from '../../platform/crypto/index.js';
 import type { Logger } from '../../platform/log/index.js';
-import { type ProviderMetadata, toProviderMetadata } from './provider-metadata.js';
+import { type IsDetailsType, type ProviderMetadata, toProviderMetadata } from './provider-metadata.js';
 import { type Client, type ClientRow, toClient } from './record.js';
 import type { ClientRepository } from './repository.js';
 
@@ -18,11 +18,11 @@ export type ClientEntry = {
 export const secretContextOf = (id: string) => `client-secret:${id}`;
 
 /** @throws SealError when a secret was altered or belongs to another client */
-export function openEntry(row: ClientRow, sealer: Pick<Sealer, 'open'>): ClientEntry {
+export function openEntry(row: ClientRow, sealer: Pick<Sealer, 'open'>, isDetailsType?: IsDetailsType): ClientEntry {
   const open = (sealed: string | null) => (sealed === null ? null : sealer.open(sealed, secretContextOf(row.id)));
   const client = toClient(row);
   const secret = open(row.secret);
-  return { client, secret, previousSecret: open(row.previousSecret), providerMetadata: toProviderMetadata(client, secret) };
+  return { client, secret, previousSecret: open(row.previousSecret), providerMetadata: toProviderMetadata(client, secret, isDetailsType) };
 }
 
 export type RegistryCache = { find(id: string): Promise<ClientEntry | null>; clear(): void };
@@ -36,12 +36,14 @@ export function createRegistryCache({
   log,
   isUpToDate,
   size,
+  isDetailsType,
 }: {
   repository: Pick<ClientRepository, 'find'>;
   sealer: Pick<Sealer, 'open'>;
   log: Pick<Logger, 'error'>;
   isUpToDate: () => Promise<boolean>;
   size: number;
+  isDetailsType?: IsDetailsType | undefined;
 }): RegistryCache {
   const entries = new LRUCache<string, ClientEntry>({ max: size });
   let generation = 0;
@@ -51,7 +53,7 @@ export function createRegistryCache({
     const row = await repository.find(id);
     if (!row) return null;
     try {
-      const entry = openEntry(row, sealer);
+      const entry = openEntry(row, sealer, isDetailsType);
       // What was read before a change must not be kept after it.
       if (begunIn === generation) entries.set(id, entry);
       return entry;

@@ -157,6 +157,7 @@ export const clientMetadataSchema = z.object({
   ...certificateMembers,
   require_pushed_authorization_requests: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
+  authorization_details_types: listOf(z.string().min(1).max(128), 20).optional(),
   default_acr_values: listOf(choiceOf(authenticationContexts.names, 'a class of sign-ins that can be had here'), 10).optional(),
   default_max_age: z.int().min(0).max(MAX_REFRESH_TTL_SECONDS).optional(),
   software_id: z.string().max(200).regex(displayable).optional(),

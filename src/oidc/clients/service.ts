@@ -54,7 +54,7 @@ export type ClientsDeps = {
   sealer: Sealer;
   changes: Pick<ChangeFeed, 'write' | 'subscribe' | 'catchUp'>;
   grants: GrantEnder;
-  resources?: Pick<Resources, 'find' | 'scopes'>;
+  resources?: Pick<Resources, 'find' | 'scopes' | 'findDetailsType'>;
   audit?: Audit;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Without it no client can have a `sector_identifier_uri`, except those of a declaration. */
@@ -127,6 +127,7 @@ export function createClients(deps: ClientsDeps): Clients {
     log,
     isUpToDate: async () => (await changes.catchUp()) === 'current',
     size: settings.cacheSize,
+    isDetailsType: (type) => Boolean(resources?.findDetailsType(type)),
   });
   const origins = createWebOrigins(repository);
   const unsubscribe = changes.subscribe(CLIENTS_TOPIC, () => {
@@ -141,6 +142,7 @@ export function createClients(deps: ClientsDeps): Clients {
       ? {
           knownScopes: new Set([...OPENID_SCOPES, ...resources.scopes()]),
           isResource: (identifier: string) => resources.find(identifier) !== null,
+          isDetailsType: (type: string) => resources.findDetailsType(type) !== null,
         }
       : {}),
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { declarationError, faultsOf, findHostileMembers } from '../../platform/declarations/index.js';
 import type { ErrorDetail } from '../../platform/errors.js';
+import { type AuthorizationDetailsType, detailsType } from './details-types.js';
 
 export type ResourceScope = { name: string; description: string | null };
 
@@ -13,6 +14,8 @@ export type Resource = {
   accessTokenTtlSeconds: number | null;
   /** what its JWTs say about their person besides the subject */
   accessTokenClaims?: readonly AuthorizationClaim[];
+  /** kinds of authorization details that it understands (RFC 9396) */
+  authorizationDetailsTypes?: readonly AuthorizationDetailsType[];
   /** only clients that the operator calls first-party may have its tokens, and only for a person */
   firstPartyOnly?: boolean;
   /** false: only clients that an operator made may have its tokens */
@@ -60,9 +63,19 @@ const resource = z
     access_token_ttl_seconds: z.int().min(10).max(86_400).nullish(),
     unverified_clients: z.boolean().default(true),
     access_token_claims: z.array(z.enum(AUTHORIZATION_CLAIMS)).max(AUTHORIZATION_CLAIMS.length).default([]),
+    authorization_details_types: z.array(detailsType).max(50).default([]),
   })
   .transform(
-    ({ identifier, name, scopes, access_token_format, access_token_ttl_seconds, access_token_claims, unverified_clients }): Resource => ({
+    ({
+      identifier,
+      name,
+      scopes,
+      access_token_format,
+      access_token_ttl_seconds,
+      access_token_claims,
+      authorization_details_types: types,
+      unverified_clients,
+    }): Resource => ({
       identifier,
       name,
       scopes,
@@ -70,6 +83,7 @@ const resource = z
       accessTokenTtlSeconds: access_token_ttl_seconds ?? null,
       accessTokenClaims: access_token_claims,
       unverifiedClients: unverified_clients,
+      ...(types.length > 0 ? { authorizationDetailsTypes: types } : {}),
     }),
   );
 
@@ -106,6 +120,15 @@ export function parseResources(input: unknown, label = 'RESOURCES_FILE'): Resour
       ? [{ path: `${label}[${index}].identifier`, message: 'is also that of another resource server' }]
       : []),
   ]);
+  const seenTypes = new Set<string>();
+  for (const [index, { authorizationDetailsTypes = [] }] of result.data.entries()) {
+    for (const [at, { type }] of authorizationDetailsTypes.entries()) {
+      // A request names a type alone, so a type has one resource server.
+      if (seenTypes.has(type))
+        faults.push({ path: `${label}[${index}].authorization_details_types[${at}].type`, message: 'is there twice' });
+      seenTypes.add(type);
+    }
+  }
   if (faults.length > 0) throw fail(faults);
   return result.data;
 }

@@ -3,6 +3,7 @@ import type { Identity } from '../../identity/index.js';
 import type { InteractionDetails, Interactions } from '../../oidc/interactions.js';
 import type { Audit } from '../../platform/audit/index.js';
 import { AppError } from '../../platform/errors.js';
+import type { DetailsView } from '../../render/index.js';
 import { askingClient, type ClientSummary } from '../client-view.js';
 import type { PageKit } from '../page-kit.js';
 import { personOf } from '../person.js';
@@ -23,9 +24,11 @@ export type ConsentPageDeps = {
   };
   audit: Pick<Audit, 'record'>;
   findResource: FindResource;
+  /** what is asked in detail, in words */
+  describeDetails(details: readonly unknown[]): DetailsView[];
 };
 
-export function createConsentPage({ pages, interactions, identity, consents, audit, findResource }: ConsentPageDeps) {
+export function createConsentPage({ pages, interactions, identity, consents, audit, findResource, describeDetails }: ConsentPageDeps) {
   const signedInAccount = async (details: InteractionDetails) => {
     const account = details.accountId ? await identity.accounts.find(details.accountId) : null;
     if (!account) throw new AppError('interaction.expired', 400, 'The sign-in behind this request has ended.');
@@ -48,9 +51,9 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           scopes: details.missingScopes,
           claims: details.missingClaims,
           resources: describeResources(details.missingResourceScopes, findResource),
+          details: describeDetails(details.authorizationDetails),
           alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
-          // Single claims are not among what is remembered.
-          remembered: (client?.verified ?? false) && !details.askedEveryTime && details.missingClaims.length === 0,
+          remembered: (client?.verified ?? false) && !details.askedEveryTime && isRememberedWholly(details),
           applicationsUrl: '/account/applications',
           policyUrl: client?.policyUri,
           termsUrl: client?.termsUri,
@@ -91,6 +94,10 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
     },
   };
 }
+
+/** Single claims and what is asked in detail are not among what is remembered. */
+const isRememberedWholly = ({ missingClaims, authorizationDetails }: InteractionDetails) =>
+  missingClaims.length === 0 && authorizationDetails.length === 0;
 
 /** Host (and port) a redirect goes to; the scheme for one that no host answers. */
 function hostOf(uri: string): string {

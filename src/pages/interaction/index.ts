@@ -24,7 +24,7 @@ export type InteractionPagesDeps = {
   identity: Pick<Identity, 'login' | 'accounts' | 'signInTickets'>;
   cookies: BrowserCookies;
   registration: boolean;
-} & Pick<ConsentPageDeps, 'consents' | 'findResource' | 'audit'>;
+} & Pick<ConsentPageDeps, 'consents' | 'findResource' | 'describeDetails' | 'audit'>;
 
 export function createInteractionPages(deps: InteractionPagesDeps): Router {
   const router = new Router({ prefix: '/interaction/:uid' });

@@ -77,6 +77,7 @@ export const interaction = {
   'consent.what': 'What it can do',
   'consent.what_at': 'What it can do in {resource}',
   'consent.away': 'While you are away',
+  'consent.details_at': 'Exactly this, in {resource}',
   'consent.goes_to': 'You then go to {host}.',
   'consent.remembered': 'Your answer is kept, so {client} need not ask again.',
   'consent.asked_again': 'You are asked again the next time.',
