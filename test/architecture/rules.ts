@@ -119,12 +119,12 @@ const mayQuery = (file: string) =>
 
 export const onlyRepositoriesQuery = onlyWhere(
   'queries the database outside of a repository',
-  /\b(db|database)\.client\b|\{[^}]*\bclient\b[^}]*\}\s*=\s*(\w+\.)*(db|database)\b|\$(queryRaw|executeRaw|transaction)\b|\.(findUnique|findFirst|findMany|createMany|updateMany|deleteMany)(OrThrow)?\(/,
+  /\b(db|database)\.client\b|\{[^}]*\bclient\b[^}]*\}\s*=\s*(\w+\.)*(db|database)\b|\$(queryRaw|executeRaw|transaction)\b|\b(db|database)\.(query|execute)\b|\.(findUnique|findFirst|findMany|createMany|updateMany|deleteMany)(OrThrow)?\(/,
   mayQuery,
 );
 
 export const onlyTheDatabasePartKnowsTheDrivers: Rule = (files) => [
-  ...packageOnlyWhere(/^(@prisma\/|@libsql\/|pg$)/, (file) => file.startsWith('src/platform/db/'))(files),
+  ...packageOnlyWhere(/^(@prisma\/|@libsql\/|libsql$|pg$)/, (file) => file.startsWith('src/platform/db/'))(files),
   ...importsIn(files)
     .filter(({ from, to }) => to.includes('/generated/') && !from.startsWith('src/platform/db/'))
     .map(says),

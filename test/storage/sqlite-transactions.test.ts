@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Transaction } from '../../src/platform/db/index.js';
+import { openDatabase, sql, type Transaction } from '../../src/platform/db/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 describe('a transaction on SQLite', () => {
@@ -80,5 +80,46 @@ describe('a transaction on SQLite', () => {
     for (let round = 0; round < 30; round++) await run((tx) => insert(tx, `role ${round}`));
     expect(before).toBeGreaterThan(0);
     expect(openFiles()).toBe(before);
+  });
+
+  describe('writes of the same moment, which share a commit', () => {
+    const write = (name: string) => test.db.execute(sql`INSERT INTO roles (name, description) VALUES (${name}, ${name})`);
+
+    it('are each told their own outcome, and one that breaks a constraint takes nothing from the others', async () => {
+      await write('taken');
+      const outcomes = await Promise.allSettled(['a', 'taken', 'b', 'a'].map(write));
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') expect(test.db.isUniqueViolation(outcome.reason)).toBe(true);
+      expect(await names()).toEqual(['a', 'b', 'taken']);
+    });
+
+    it('are tried one by one where one of them fails otherwise', async () => {
+      const outcomes = await Promise.allSettled([write('a'), test.db.execute(sql`INSERT INTO nowhere VALUES (1)`), write('b')]);
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(await names()).toEqual(['a', 'b']);
+    });
+
+    it('are there for another connection when they are answered', async () => {
+      const other = await openDatabase({ url: test.url });
+      try {
+        await Promise.all(Array.from({ length: 100 }, (_, index) => write(`role ${index}`)));
+        expect(await other.client.role.count()).toBe(100);
+      } finally {
+        await other.close();
+      }
+    });
+
+    it('wait for a transaction that is open, and are not part of it', async () => {
+      let writes: Promise<unknown> = Promise.resolve();
+      const failed = run(async (tx) => {
+        await insert(tx, 'inside');
+        writes = Promise.all([write('a'), write('b')]);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        throw new Error('rolled back');
+      });
+      await expect(failed).rejects.toThrow('rolled back');
+      await writes;
+      expect(await names()).toEqual(['a', 'b']);
+    });
   });
 });

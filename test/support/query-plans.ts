@@ -1,8 +1,8 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
 import { vi } from 'vitest';
 import type { Database } from '../../src/platform/db/index.js';
+import { SqliteAdapter } from '../../src/platform/db/sqlite-adapter.js';
 
 /** Tables that grow with people and their sign-ins. A statement that reads one of them from end to end gets slower every day. */
 const GROWING = [
@@ -22,6 +22,8 @@ const GROWING = [
 /** How far a test may go on listening: every distinct statement that was sent, with the values of its first time. */
 export type Capture = {
   statements: Map<string, SqlQuery>;
+  /** The text of each statement, in order, as often as it was sent. */
+  sent: string[];
   /** The plan of a statement, asked on the connection it was sent on. */
   explain(statement: SqlQuery): Promise<string[]>;
   stop(): void;
@@ -30,18 +32,20 @@ export type Capture = {
 /** Listens to the driver adapters, below everything of ours, from the next database that is opened on. */
 export function captureStatements(provider: Database['provider']): Capture {
   const statements = new Map<string, SqlQuery>();
+  const sent: string[] = [];
   let ask: ((query: SqlQuery) => Promise<{ rows: unknown[][] }>) | undefined;
   const listen = (target: SqlDriverAdapter | Transaction) => {
     for (const method of ['queryRaw', 'executeRaw'] as const) {
       const send = target[method].bind(target) as (query: SqlQuery) => Promise<never>;
       if (method === 'queryRaw' && !ask) ask = send;
       target[method] = (query: SqlQuery) => {
+        sent.push(query.sql);
         if (!statements.has(query.sql)) statements.set(query.sql, query);
         return send(query);
       };
     }
   };
-  const factory = provider === 'sqlite' ? PrismaLibSql : PrismaPg;
+  const factory = (provider === 'sqlite' ? SqliteAdapter : PrismaPg) as typeof PrismaPg;
   const { connect } = factory.prototype;
   const spy = vi.spyOn(factory.prototype, 'connect').mockImplementation(async function connectAndListen(this: never) {
     const opened = (await connect.call(this)) as SqlDriverAdapter;
@@ -56,6 +60,7 @@ export function captureStatements(provider: Database['provider']): Capture {
   });
   return {
     statements,
+    sent,
     stop: () => spy.mockRestore(),
     async explain(statement) {
       if (!ask) throw new Error('no database was opened');

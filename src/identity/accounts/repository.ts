@@ -1,8 +1,10 @@
-import type { Database, Transaction } from '../../platform/db/index.js';
+import { type Database, type Sql, sql, type Transaction } from '../../platform/db/index.js';
 
 const withRoles = { roles: { select: { roleName: true }, orderBy: { roleName: 'asc' } } } as const;
 
-export type AccountRow = NonNullable<Awaited<ReturnType<ReturnType<typeof createAccountRepository>['find']>>>;
+const findWithRoles = (tx: Transaction, key: AccountKey) => tx.account.findUnique({ where: key, include: withRoles });
+
+export type AccountRow = NonNullable<Awaited<ReturnType<typeof findWithRoles>>>;
 export type AccountKey = { id: string } | { email: string } | { usernameKey: string };
 export type AccountChange = {
   email?: string | undefined;
@@ -20,7 +22,15 @@ export type NewAccountRow = AccountChange & { id: string; email: string; created
 
 export function createAccountRepository(db: Database) {
   return {
-    find: (key: AccountKey, tx: Transaction = db.client) => tx.account.findUnique({ where: key, include: withRoles }),
+    /** Outside of a transaction one statement: it is what every sign-in, token and call of the API begins with. */
+    async find(key: AccountKey, tx?: Transaction): Promise<AccountRow | null> {
+      if (tx) return findWithRoles(tx, key);
+      const rows =
+        await db.query<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
+          a.email_verified_at, a.password_hash, a.password_set_at, a.sign_in_generation, a.created_at, a.updated_at, r.role_name
+        FROM accounts a LEFT JOIN account_roles r ON r.account_id = a.id WHERE ${conditionOf(key)} ORDER BY r.role_name`);
+      return toRow(rows);
+    },
 
     /** @throws a unique violation when the address or username is taken; the role must exist */
     async insert({ roles, ...row }: NewAccountRow, tx: Transaction = db.client) {
@@ -65,5 +75,51 @@ export function createAccountRepository(db: Database) {
 
     /** In no order. */
     listByIds: (ids: readonly string[]) => db.client.account.findMany({ where: { id: { in: [...ids] } }, include: withRoles }),
+  };
+}
+
+type RawRow = {
+  id: string;
+  email: string;
+  username: string | null;
+  username_key: string | null;
+  first_name: string | null;
+  last_name: string | null;
+  full_name: string | null;
+  status: string;
+  email_verified_at: Date | null;
+  password_hash: string | null;
+  password_set_at: Date | null;
+  sign_in_generation: number;
+  created_at: Date;
+  updated_at: Date;
+  role_name: string | null;
+};
+
+function conditionOf(key: AccountKey): Sql {
+  if ('id' in key) return sql`a.id = ${key.id}`;
+  return 'email' in key ? sql`a.email = ${key.email}` : sql`a.username_key = ${key.usernameKey}`;
+}
+
+/** @param rows one for each role, or one without */
+function toRow(rows: readonly RawRow[]): AccountRow | null {
+  const [row] = rows;
+  if (!row) return null;
+  return {
+    id: row.id,
+    email: row.email,
+    username: row.username,
+    usernameKey: row.username_key,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    fullName: row.full_name,
+    status: row.status,
+    emailVerifiedAt: row.email_verified_at,
+    passwordHash: row.password_hash,
+    passwordSetAt: row.password_set_at,
+    signInGeneration: row.sign_in_generation,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    roles: rows.flatMap(({ role_name: roleName }) => (roleName === null ? [] : [{ roleName }])),
   };
 }

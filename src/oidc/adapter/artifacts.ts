@@ -1,7 +1,8 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
-import type { Database, Sql } from '../../platform/db/index.js';
+import { type Database, type Sql, sql } from '../../platform/db/index.js';
 import { createArtifactCodec } from './artifact-codec.js';
+import type { ArtifactReader } from './artifact-reader.js';
 import { idHashOf, insertOnceStatement, type StoredArtifact, saveStatement, userCodeHashOf } from './artifact-rows.js';
 import { type ArtifactKind, isFirstFruit, kindRules } from './kinds.js';
 import { isKey, type PayloadCodec } from './payloads.js';
@@ -13,6 +14,7 @@ import { standingClient, standingSignIn } from './standing.js';
 
 export type ArtifactDeps = {
   db: Database;
+  reader: ArtifactReader;
   codec: PayloadCodec;
   hmacPepper: Buffer;
   revocation: Revocation;
@@ -31,7 +33,6 @@ type UsedArtifact = Pick<StoredArtifact, 'grant_id' | 'consumed_at'> & { account
 /** The adapter of one of the 12 short-lived models. `find` costs one statement, so do the writes; only a refused use costs more. */
 export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): Adapter {
   const { db, revocation } = deps;
-  const { client } = db;
   const rules = kindRules[kind];
   const { toRow, wake } = createArtifactCodec(kind, deps);
 
@@ -50,8 +51,8 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
   }
 
   async function refuseSecondUse(idHash: string): Promise<never> {
-    const [stored] = await client.$queryRaw<UsedArtifact[]>`
-      SELECT grant_id, account_id, client_id, consumed_at FROM artifacts WHERE id_hash = ${idHash} AND kind = ${kind}`;
+    const [stored] = await db.query<UsedArtifact>(sql`
+      SELECT grant_id, account_id, client_id, consumed_at FROM artifacts WHERE id_hash = ${idHash} AND kind = ${kind}`);
     if (stored?.consumed_at && stored.grant_id !== null && rules.secondUse === 'revoke_grant') {
       await revocation.revokeGrant(stored.grant_id);
       const { grant_id: grantId, account_id: accountId, client_id: clientId } = stored;
@@ -62,15 +63,13 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
 
   return {
     async find(id) {
-      const [stored] = await client.$queryRaw<StoredArtifact[]>`
-        SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at FROM artifacts WHERE id_hash = ${idHashOf(id)}`;
-      return wake(stored, id);
+      return wake(await deps.reader.read(idHashOf(id)), id);
     },
 
     async findByUserCode(userCode) {
-      const [stored] = await client.$queryRaw<StoredArtifact[]>`
+      const [stored] = await db.query<StoredArtifact>(sql`
         SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at FROM artifacts
-        WHERE user_code_hash = ${userCodeHashOf(deps.hmacPepper, userCode)}`;
+        WHERE user_code_hash = ${userCodeHashOf(deps.hmacPepper, userCode)}`);
       return wake(stored);
     },
 
@@ -83,11 +82,11 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
       const row = { ...toRow(id, payload, expiresIn), standing: standingOf(payload) };
       if (isSubmission(payload)) row.consumedAt = row.createdAt;
       if (kind === 'ReplayDetection') {
-        if ((await client.$executeRaw(insertOnceStatement(db, row, row.createdAt))) === 0) throw replayError(id);
+        if ((await db.execute(insertOnceStatement(db, row, row.createdAt))) === 0) throw replayError(id);
         return;
       }
       try {
-        if ((await client.$executeRaw(saveStatement(db, row, row.createdAt))) > 0) return;
+        if ((await db.execute(saveStatement(db, row, row.createdAt))) > 0) return;
       } catch (error) {
         // Two pending devices drew the same user code: the second asks again and gets another.
         if (row.userCodeHash !== null && db.isUniqueViolation(error)) throw new errors.TemporarilyUnavailable('try again');
@@ -100,15 +99,15 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
     async consume(id) {
       if (!rules.secondUse) throw new TypeError(`${kind} is not consumed`);
       const idHash = idHashOf(id);
-      const consumed = await client.$executeRaw`UPDATE artifacts SET consumed_at = ${nowDate()}
-        WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`;
+      const consumed = await db.execute(sql`UPDATE artifacts SET consumed_at = ${nowDate()}
+        WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`);
       if (consumed === 0) await refuseSecondUse(idHash);
       else if (kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest') deps.redemptions?.note();
     },
 
     async destroy(id) {
-      const destroyed = await client.$executeRaw`UPDATE artifacts SET revoked_at = ${nowDate()}
-        WHERE id_hash = ${idHashOf(id)} AND kind = ${kind} AND revoked_at IS NULL`;
+      const destroyed = await db.execute(sql`UPDATE artifacts SET revoked_at = ${nowDate()}
+        WHERE id_hash = ${idHashOf(id)} AND kind = ${kind} AND revoked_at IS NULL`);
       // An interaction is destroyed by the one request that resumes it: of two at once, one goes on.
       if (destroyed === 0 && kind === 'Interaction') throw rules.refusal('resumed already');
     },

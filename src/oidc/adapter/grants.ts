@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type Database, sql } from '../../platform/db/index.js';
+import type { ArtifactReader, StoredGrant } from './artifact-reader.js';
 import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
 import type { Redemptions } from './redemptions.js';
@@ -16,6 +17,7 @@ export type GrantBasis = Pick<GrantStanding, 'sessionUid' | 'consentTo' | 'gener
 
 type Deps = {
   db: Database;
+  reader: ArtifactReader;
   codec: PayloadCodec;
   revocation: Revocation;
   context: () => SessionContext;
@@ -25,9 +27,7 @@ type Deps = {
 };
 
 /** The adapter of Grant, in a table of its own. Its id is no bearer value: nothing is given to whoever knows it. */
-export function createGrantAdapter({ db, codec, revocation, context, basis, origin, redemptions }: Deps): Adapter {
-  const { client } = db;
-
+export function createGrantAdapter({ db, reader, codec, revocation, context, basis, origin, redemptions }: Deps): Adapter {
   /** A sign-in that is just happening speaks for itself, any other by its session: it must not have ended meanwhile. */
   function standingOf(payload: AdapterPayload): GrantStanding {
     const [accountId, clientId] = [toColumn(payload.accountId), toColumn(payload.clientId)];
@@ -38,11 +38,13 @@ export function createGrantAdapter({ db, codec, revocation, context, basis, orig
     return { accountId, clientId, ...(sessionUid ? { sessionUid } : {}), ...rest };
   }
 
+  const read = async (id: string): Promise<StoredGrant | undefined> =>
+    (await db.query<StoredGrant>(sql`SELECT payload, revoked_at FROM grants WHERE id = ${id}`))[0];
+
   return {
     async find(id) {
       if (!isKey(id)) return undefined;
-      const [stored] = await client.$queryRaw<{ payload: string; revoked_at: Date | null }[]>`
-        SELECT payload, revoked_at FROM grants WHERE id = ${id}`;
+      const stored = reader.takeGrant(id) ?? (await read(id));
       if (!stored || (stored.revoked_at !== null && !redemptions.isOfThisRequest())) return undefined;
       const payload = codec.open(places.grant(id), stored.payload);
       return payload && { ...payload, jti: id };
@@ -56,9 +58,9 @@ export function createGrantAdapter({ db, codec, revocation, context, basis, orig
       const { ip, userAgent } = originColumns(standing.sessionUid === undefined ? origin() : undefined);
       const values = sql`${id}, ${standing.accountId}, ${standing.clientId}, ${sealed}, ${ip}, ${userAgent}, ${nowDate()}, ${expiresAt}`;
       const rest = standingGrant(db, standing);
-      const saved = await client.$executeRaw`INSERT INTO grants (id, account_id, client_id, payload, ip, user_agent, created_at, expires_at)
+      const saved = await db.execute(sql`INSERT INTO grants (id, account_id, client_id, payload, ip, user_agent, created_at, expires_at)
         ${rest ? sql`SELECT ${values} FROM (${rest}) AS standing WHERE 1 = 1` : sql`VALUES (${values})`}
-        ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at WHERE grants.revoked_at IS NULL`;
+        ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at WHERE grants.revoked_at IS NULL`);
       if (saved > 0) return;
       if (standing.sessionUid !== undefined || standing.generation !== undefined)
         throw new errors.SessionNotFound('the sign-in behind this grant has ended');

@@ -7,6 +7,7 @@ import type { Adapter } from 'oidc-provider';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
 import { tellUnavailable } from '../unavailable.js';
+import { createArtifactReader } from './artifact-reader.js';
 import { createArtifactAdapter, type Replay } from './artifacts.js';
 import { type ClientSource, createClientAdapter } from './clients.js';
 import { createGrantAdapter, type GrantBasis } from './grants.js';
@@ -70,16 +71,18 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
   const revocation = createRevocation({ db });
   const uses = deps.refreshUses ?? createRefreshUses();
   const redemptions = createRedemptions();
+  const reader = createArtifactReader({ db });
   const context = createSessionContexts(() => requestContext?.()?.session);
   const build = (modelName: string): Adapter => {
     if (modelName === 'Grant') {
       const basis = () => requestContext?.()?.grantBasis;
-      return createGrantAdapter({ db, codec, revocation, context, basis, origin: () => requestContext?.(), redemptions });
+      return createGrantAdapter({ db, reader, codec, revocation, context, basis, origin: () => requestContext?.(), redemptions });
     }
-    if (modelName === 'Session') return createSessionAdapter({ db, codec, context, client: requestContext });
+    if (modelName === 'Session') return createSessionAdapter({ db, reader, codec, context, client: requestContext });
     if (modelName === 'Client') return createClientAdapter({ clients, revocation });
     const artifacts = {
       db,
+      reader,
       codec,
       revocation,
       hmacPepper: secrets.hmacPepper,

@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/db/index.js';
+import { type Database, sql } from '../../platform/db/index.js';
 import { idHashOf } from './artifact-rows.js';
 import { isKey } from './payloads.js';
 
@@ -15,8 +15,8 @@ export function createInteractionStates({ db }: { db: Database }): InteractionSt
   return {
     async stateOf(uid) {
       if (!isKey(uid)) return 'unknown';
-      const [row] = await db.client.$queryRaw<{ consumed_at: Date | null; revoked_at: Date | null }[]>`
-        SELECT consumed_at, revoked_at FROM artifacts WHERE id_hash = ${idHashOf(uid)} AND kind = ${'Interaction'}`;
+      const [row] = await db.query<{ consumed_at: Date | null; revoked_at: Date | null }>(sql`
+        SELECT consumed_at, revoked_at FROM artifacts WHERE id_hash = ${idHashOf(uid)} AND kind = ${'Interaction'}`);
       if (!row) return 'unknown';
       // Ended before it was answered: everything of its person was ended.
       if (row.consumed_at === null) return row.revoked_at === null ? 'open' : 'unknown';

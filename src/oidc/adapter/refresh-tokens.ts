@@ -1,7 +1,8 @@
 import type { Adapter } from 'oidc-provider';
 import { nowSeconds } from '../../platform/clock.js';
 import { createArtifactCodec } from './artifact-codec.js';
-import { idHashOf, rotateStatement, type StoredArtifact } from './artifact-rows.js';
+import type { StoredToken } from './artifact-reader.js';
+import { idHashOf, rotateStatement } from './artifact-rows.js';
 import { type ArtifactDeps, createArtifactAdapter } from './artifacts.js';
 import { kindRules } from './kinds.js';
 import { places } from './payloads.js';
@@ -23,8 +24,6 @@ export type RefreshTokenDeps = ArtifactDeps & {
   onReuse?: ((reuse: RefreshTokenReuse) => void) | undefined;
 };
 
-type StoredRefreshToken = StoredArtifact & { successor: string | null; successor_until: Date | null };
-
 /** The library judges expiry before use. A token that expired since its first use is still answered inside its window, for this long. */
 const RETRY_SECONDS = 60;
 
@@ -40,21 +39,14 @@ const RETRY_SECONDS = 60;
  * Outside of a refreshing request a refresh token is a single-use artifact like the others.
  */
 export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
-  const { db, codec, revocation, uses, reuseWindowSeconds, onReuse } = deps;
-  const { client } = db;
+  const { db, reader, codec, revocation, uses, reuseWindowSeconds, onReuse } = deps;
   const kind = 'RefreshToken';
   const base = createArtifactAdapter(kind, deps);
   const { toRow, wake } = createArtifactCodec(kind, deps);
   const refuse = (detail: string) => kindRules[kind].refusal(detail);
 
-  const read = async (idHash: string) => {
-    const [stored] = await client.$queryRaw<StoredRefreshToken[]>`
-      SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at, successor, successor_until FROM artifacts WHERE id_hash = ${idHash}`;
-    return stored;
-  };
-
   /** What the token was exchanged for, while a use of this moment is inside the window. */
-  function exchangeOf(stored: StoredRefreshToken, use: RefreshUse): Exchange | undefined {
+  function exchangeOf(stored: StoredToken, use: RefreshUse): Exchange | undefined {
     if (stored.successor === null || stored.successor_until === null) return undefined;
     if (use.readAtMs >= stored.successor_until.getTime()) return undefined;
     return codec.open(places.successor(stored.id_hash), stored.successor) as Exchange | undefined;
@@ -68,7 +60,7 @@ export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
 
   /** Somebody else used the token after this request had read it, or its grant has ended. */
   async function afterOthers(use: RefreshUse): Promise<void> {
-    const stored = await read(use.idHash);
+    const stored = await reader.read(use.idHash);
     const payload = wake(stored);
     if (!stored?.consumed_at || !payload || stored.grant_id === null) throw refuse('it or its grant has ended');
     const exchange = exchangeOf(stored, use);
@@ -90,7 +82,7 @@ export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
     ...base,
 
     async find(id) {
-      const stored = await read(idHashOf(id));
+      const stored = await reader.read(idHashOf(id));
       const payload = wake(stored, id);
       const use = payload && uses.begin(id);
       if (!stored?.consumed_at || !use) return payload;
@@ -118,7 +110,7 @@ export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
       if (!use?.consuming) return base.upsert(id, payload, expiresIn);
       const row = toRow(id, payload, expiresIn);
       const exchange: Exchange = { successor: id, sender: await uses.sender() };
-      const changed = await client.$executeRaw(
+      const changed = await db.execute(
         rotateStatement(db, row, {
           usedIdHash: use.idHash,
           sealedSuccessor: reuseWindowSeconds > 0 ? codec.seal(places.successor(use.idHash), exchange) : null,

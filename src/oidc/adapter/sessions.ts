@@ -3,6 +3,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { sha256 } from '../../platform/crypto/index.js';
 import { type Database, noSql, sql } from '../../platform/db/index.js';
+import type { ArtifactReader, StoredSession } from './artifact-reader.js';
 import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
 import type { SessionContext } from './session-context.js';
@@ -11,13 +12,12 @@ import { type SignIn, standingSignIn } from './standing.js';
 
 type Deps = {
   db: Database;
+  reader: ArtifactReader;
   codec: PayloadCodec;
   context: () => SessionContext;
   /** Where the request comes from, for the list of a person's sessions. */
   client?: (() => RequestOrigin | undefined) | undefined;
 };
-
-type StoredSession = { uid: string; id_hash: string; payload: string; version: number; revoked_at: Date | null };
 
 /** One save, as it is to be stored. */
 type Save = { id: string; uid: string; payload: AdapterPayload; version: number };
@@ -32,8 +32,9 @@ const idHashOf = (id: string) => sha256(id);
  * may do is decided by compare-and-set on the id it was made under and on `version`:
  * a current id writes (merging what another tab wrote meanwhile), a replaced id only adds authorizations, an ended session takes nothing.
  */
-export function createSessionAdapter({ db, codec, context, client: origin }: Deps): Adapter {
-  const { client } = db;
+export function createSessionAdapter({ db, reader, codec, context, client: origin }: Deps): Adapter {
+  const readByUid = async (uid: string): Promise<StoredSession | undefined> =>
+    (await db.query<StoredSession>(sql`SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`))[0];
 
   function wake(stored: StoredSession | undefined): AdapterPayload | undefined {
     if (!stored || stored.revoked_at !== null) return undefined;
@@ -65,7 +66,7 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
   }
 
   async function hasEnded(signIn: SignIn | undefined): Promise<boolean> {
-    return signIn !== undefined && (await client.$queryRaw<unknown[]>(standingSignIn(db, signIn))).length === 0;
+    return signIn !== undefined && (await db.query<unknown>(standingSignIn(db, signIn))).length === 0;
   }
 
   function remember(uid: string, version: number, sealed: string): void {
@@ -78,10 +79,10 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
     const signIn = row.accountId === null ? undefined : (newSignIn(save.payload) ?? { accountId: row.accountId });
     const values = sql`${save.uid}, ${row.idHash}, ${row.accountId}, ${row.sealed}, ${save.version}, ${row.ip}, ${row.userAgent},
       ${row.signedInAt}, ${at}, ${at}, ${row.expiresAt}`;
-    const inserted = await client.$executeRaw`INSERT INTO sessions
+    const inserted = await db.execute(sql`INSERT INTO sessions
       (uid, id_hash, account_id, payload, version, ip, user_agent, signed_in_at, last_seen_at, created_at, expires_at)
       ${signIn ? sql`SELECT ${values} FROM (${standingSignIn(db, signIn)}) AS standing WHERE 1 = 1` : sql`VALUES (${values})`}
-      ON CONFLICT DO NOTHING`;
+      ON CONFLICT DO NOTHING`);
     if (inserted > 0) remember(save.uid, save.version, row.sealed);
     return inserted > 0;
   }
@@ -91,13 +92,13 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
     const row = columns(save);
     const signIn = newSignIn(save.payload);
     const standing = signIn ? sql`FROM (${standingSignIn(db, signIn)}) AS standing` : noSql;
-    const updated = await client.$executeRaw`UPDATE sessions SET
+    const updated = await db.execute(sql`UPDATE sessions SET
         id_hash = ${row.idHash}, account_id = ${row.accountId}, payload = ${row.sealed}, version = ${save.version + 1},
         ip = COALESCE(ip, ${row.ip}), user_agent = COALESCE(user_agent, ${row.userAgent}),
         signed_in_at = ${row.signedInAt}, last_seen_at = ${nowDate()}, expires_at = ${row.expiresAt}
       ${standing}
       WHERE uid = ${save.uid} AND version = ${save.version} AND revoked_at IS NULL
-        AND id_hash IN (${idHashOf(madeUnder.id)}, ${idHashOf(madeUnder.oldId ?? madeUnder.id)})`;
+        AND id_hash IN (${idHashOf(madeUnder.id)}, ${idHashOf(madeUnder.oldId ?? madeUnder.id)})`);
     if (updated > 0) remember(save.uid, save.version + 1, row.sealed);
     return updated > 0;
   }
@@ -114,8 +115,7 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
     const snapshot = here.snapshots.get(uid);
     const base = snapshot && codec.open(places.session(uid), snapshot.sealed);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const [stored] = await client.$queryRaw<StoredSession[]>`
-        SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`;
+      const stored = await readByUid(uid);
       if (!stored || stored.revoked_at !== null || (await hasEnded(newSignIn(mine)))) refuse(uid, here);
       const theirs = codec.open(places.session(uid), stored.payload);
       if (!theirs?.jti) refuse(uid, here);
@@ -137,17 +137,15 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
 
   return {
     async find(id) {
-      const [stored] = await client.$queryRaw<StoredSession[]>`
-        SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE id_hash = ${idHashOf(id)}`;
+      const [stored] = await db.query<StoredSession>(sql`
+        SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE id_hash = ${idHashOf(id)}`);
       const payload = wake(stored);
       return payload?.jti === id ? payload : undefined;
     },
 
     async findByUid(uid) {
       if (!isKey(uid)) return undefined;
-      const [stored] = await client.$queryRaw<StoredSession[]>`
-        SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`;
-      return wake(stored);
+      return wake(reader.takeSession(uid) ?? (await readByUid(uid)));
     },
 
     async upsert(id, payload) {
@@ -168,9 +166,9 @@ export function createSessionAdapter({ db, codec, context, client: origin }: Dep
       // The library begins a rotation by destroying the old id; the save that follows replaces it in one statement, or nothing changes.
       if (session?.oldId === id && session.jti !== id) return;
       if (session?.jti === id) {
-        await client.$executeRaw`UPDATE sessions SET revoked_at = ${nowDate()} WHERE uid = ${session.uid} AND revoked_at IS NULL`;
+        await db.execute(sql`UPDATE sessions SET revoked_at = ${nowDate()} WHERE uid = ${session.uid} AND revoked_at IS NULL`);
       } else {
-        await client.$executeRaw`UPDATE sessions SET revoked_at = ${nowDate()} WHERE id_hash = ${idHashOf(id)} AND revoked_at IS NULL`;
+        await db.execute(sql`UPDATE sessions SET revoked_at = ${nowDate()} WHERE id_hash = ${idHashOf(id)} AND revoked_at IS NULL`);
       }
     },
 

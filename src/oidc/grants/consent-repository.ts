@@ -1,5 +1,5 @@
 import { nowDate } from '../../platform/clock.js';
-import { type Database, noSql } from '../../platform/db/index.js';
+import { type Database, noSql, sql } from '../../platform/db/index.js';
 import { standingGrant } from '../adapter/index.js';
 
 type ConsentKey = { accountId: string; clientId: string; resource: string };
@@ -10,7 +10,7 @@ export function createConsentRepository({ db }: { db: Database }) {
   const { client } = db;
   return {
     list(accountId: string, clientId: string): Promise<{ resource: string; scope: string }[]> {
-      return client.consent.findMany({ where: { accountId, clientId }, select: { resource: true, scope: true } });
+      return db.query(sql`SELECT resource, scope FROM consents WHERE account_id = ${accountId} AND client_id = ${clientId}`);
     },
     listByAccount(accountId: string): Promise<{ clientId: string; resource: string; scope: string; grantedAt: Date }[]> {
       return client.consent.findMany({
@@ -20,8 +20,8 @@ export function createConsentRepository({ db }: { db: Database }) {
       });
     },
     async findScope({ accountId, clientId, resource }: ConsentKey): Promise<string | undefined> {
-      const rows = await client.$queryRaw<{ scope: string }[]>`SELECT scope FROM consents
-        WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource}`;
+      const rows = await db.query<{ scope: string }>(sql`SELECT scope FROM consents
+        WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource}`);
       return rows[0]?.scope;
     },
     /**
@@ -38,14 +38,14 @@ export function createConsentRepository({ db }: { db: Database }) {
       const standing = standingGrant(db, { accountId, clientId: null, sessionUid: key.sessionUid }) ?? noSql;
       const saved =
         before === undefined
-          ? await client.$executeRaw`INSERT INTO consents (account_id, client_id, resource, scope, granted_at, updated_at)
+          ? await db.execute(sql`INSERT INTO consents (account_id, client_id, resource, scope, granted_at, updated_at)
               SELECT standing.id, ${clientId}, ${resource}, ${after}, ${at}, ${at} FROM (${standing}) AS standing WHERE 1 = 1
-              ON CONFLICT (account_id, client_id, resource) DO NOTHING`
-          : await client.$executeRaw`UPDATE consents SET scope = ${after}, updated_at = ${at}
-              WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource} AND scope = ${before}`;
+              ON CONFLICT (account_id, client_id, resource) DO NOTHING`)
+          : await db.execute(sql`UPDATE consents SET scope = ${after}, updated_at = ${at}
+              WHERE account_id = ${accountId} AND client_id = ${clientId} AND resource = ${resource} AND scope = ${before}`);
       if (saved > 0) return 'saved';
       if (before !== undefined) return 'changed_meanwhile';
-      return (await client.$queryRaw<unknown[]>`${standing}`).length === 0 ? 'nothing_to_rest_on' : 'changed_meanwhile';
+      return (await db.query<unknown>(standing)).length === 0 ? 'nothing_to_rest_on' : 'changed_meanwhile';
     },
     async deleteAll(accountId: string): Promise<void> {
       await client.consent.deleteMany({ where: { accountId } });

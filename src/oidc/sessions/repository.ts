@@ -116,8 +116,11 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     },
     /** @param accountId undefined: anybody's */
     async hasGrant(id: string, accountId: string | undefined): Promise<boolean> {
-      const owner = accountId === undefined ? {} : { accountId };
-      return (await client.grant.count({ where: { id, ...owner, ...living() } })) > 0;
+      const owner = accountId === undefined ? noSql : sql`AND account_id = ${accountId}`;
+      const rows = await db.query(
+        sql`SELECT id FROM grants WHERE id = ${id} ${owner} AND revoked_at IS NULL AND expires_at > ${nowDate()}`,
+      );
+      return rows.length > 0;
     },
     /** @returns false when it had ended already */
     async endGrant(id: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../db/index.js';
+import { type Database, sql, type Transaction } from '../db/index.js';
 
 export type AuditRow = {
   id: string;
@@ -17,7 +17,10 @@ export type AuditRow = {
 export function createAuditRepository(db: Database) {
   return {
     async insert(row: AuditRow): Promise<void> {
-      await db.client.auditEvent.create({ data: row, select: { id: true } });
+      const { id, occurredAt, type, outcome, actorId = null, subjectId = null, clientId = null, ip = null } = row;
+      await db.execute(sql`
+        INSERT INTO audit_events (id, occurred_at, type, outcome, actor_id, subject_id, client_id, ip, request_id, detail, mac)
+        VALUES (${id}, ${occurredAt}, ${type}, ${outcome}, ${actorId}, ${subjectId}, ${clientId}, ${ip}, ${row.requestId ?? null}, ${row.detail ?? null}, ${row.mac})`);
     },
     async insertAll(rows: readonly AuditRow[], tx: Pick<Transaction, '$executeRaw'> = db.client): Promise<void> {
       await tx.$executeRaw`

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { nowDate } from '../clock.js';
 import { randomId } from '../crypto/index.js';
+import { createDirectStatements, type DirectStatements, keepAdapter, queryOf } from './direct.js';
 import { PrismaClient as PostgresqlClient } from './generated/postgresql/client.js';
 import { Prisma, PrismaClient as SqliteClient } from './generated/sqlite/client.js';
 import { SqliteAdapter } from './sqlite-adapter.js';
@@ -24,7 +25,7 @@ export const noSql = Prisma.empty;
  * An open database. Code is typed against the SQLite client, the narrower of the two (no case-insensitive filters, no lists), so what
  * compiles runs on both.
  */
-export type Database = {
+export type Database = DirectStatements & {
   client: SqliteClient;
   provider: 'sqlite' | 'postgresql';
   /** True for an error that a unique index caused: somebody else was first. */
@@ -93,19 +94,25 @@ export async function openDatabase({
   const provider = databaseProviderOf(url);
   const vitals = createVitals({ outage, write: (text) => tryToWrite(client, text) });
   const watcher = onStatement ? { ...vitals, took: onStatement } : vitals;
+  const kept =
+    provider === 'sqlite'
+      ? keepAdapter(watchStatements(new SqliteAdapter({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher))
+      : keepAdapter(
+          watchStatements(new PrismaPg({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }), watcher),
+        );
   const client =
     provider === 'sqlite'
-      ? new SqliteClient({ adapter: watchStatements(new SqliteAdapter({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher) })
+      ? new SqliteClient({ adapter: kept.factory })
       : // The two generated clients differ in filters only that this code cannot express, since it is typed against the SQLite one.
-        (new PostgresqlClient({
-          adapter: watchStatements(
-            new PrismaPg({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
-            watcher,
-          ),
-        }) as unknown as SqliteClient);
+        (new PostgresqlClient({ adapter: kept.factory }) as unknown as SqliteClient);
   // WAL lets readers read while one writes; the mode is kept in the file.
   if (provider === 'sqlite') await client.$queryRawUnsafe('PRAGMA journal_mode = WAL');
   return {
+    ...createDirectStatements({
+      adapter: kept.adapter,
+      connect: () => client.$connect(),
+      toQuery: (statement) => queryOf(provider === 'sqlite' ? statement.sql : statement.text, statement.values),
+    }),
     client,
     provider,
     isUniqueViolation,
@@ -146,8 +153,10 @@ async function tryToWrite(client: SqliteClient, text: string): Promise<void> {
   ]);
 }
 
-/** Prisma's own calls say P2002; a raw statement says P2010 and carries the driver's account of it. */
+type DriverError = { cause?: { kind?: unknown } };
+
+/** Prisma's own calls say P2002; a raw statement says P2010 and carries the driver's account of it; a direct one is that account. */
 function isUniqueViolation(error: unknown): boolean {
-  const { code, meta } = (error ?? {}) as { code?: unknown; meta?: { driverAdapterError?: { cause?: { kind?: unknown } } } };
-  return code === 'P2002' || (code === 'P2010' && meta?.driverAdapterError?.cause?.kind === 'UniqueConstraintViolation');
+  const { code, meta, cause } = (error ?? {}) as DriverError & { code?: unknown; meta?: { driverAdapterError?: DriverError } };
+  return code === 'P2002' || (meta?.driverAdapterError?.cause ?? cause)?.kind === 'UniqueConstraintViolation';
 }

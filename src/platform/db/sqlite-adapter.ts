@@ -1,82 +1,35 @@
-import { type Client, createClient, LibsqlError, type ResultSet, type Transaction } from '@libsql/client';
+import type { Client } from '@libsql/client';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
-
-type LibSqlConfig = ConstructorParameters<typeof PrismaLibSql>[0];
+import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
+import { openSqliteConnection, type SqliteConnection } from './sqlite-connection.js';
 
 /**
- * Prisma's adapter for SQLite, with transactions on the connection that is there. The library gives its connection to each transaction, opens
- * another one, and leaves the first to the garbage collector, which does not see that it holds megabytes: after a hundred transactions a process
- * had grown by as many. Prisma's adapter holds a lock from the beginning of a transaction to its end, so nothing else is sent in between.
+ * Prisma's adapter for SQLite over a connection of our own (see there). Writes outside of transactions go past the adapter's lock, which lets
+ * one statement in at a time, so that they can be committed together; the connection itself keeps them out of transactions.
  */
 export class SqliteAdapter extends PrismaLibSql {
-  override createClient(config: LibSqlConfig): Client {
-    const client = createClient(config);
-    client.transaction = async () => {
-      await client.execute('BEGIN DEFERRED');
-      return createTransaction(client);
-    };
-    return client;
+  #opened: SqliteConnection | undefined;
+
+  override createClient({ url, timeout }: { url: string; timeout?: number | undefined }): Client {
+    this.#opened = openSqliteConnection({ url, timeout: timeout ?? 0 });
+    return this.#opened.client;
+  }
+
+  override async connect() {
+    const adapter = (await super.connect()) as SqlDriverAdapter & { onError(error: unknown): never };
+    const opened = this.#opened;
+    if (opened) {
+      adapter.executeRaw = async ({ sql, args }: SqlQuery) => {
+        try {
+          return await opened.write({ sql, args: args.map(toColumn) });
+        } catch (error) {
+          return adapter.onError(error);
+        }
+      };
+    }
+    return adapter;
   }
 }
 
-function createTransaction(client: Client): Transaction {
-  let state: 'open' | 'broken' | 'ended' = 'open';
-
-  const guarded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (state !== 'open') throw transactionClosed();
-    try {
-      return await work();
-    } catch (error) {
-      // A broken constraint undoes its statement only. After anything else SQLite may have rolled back by itself (a full disk), and what came
-      // next would be written outside of any transaction.
-      if (!isConstraintViolation(error)) state = 'broken';
-      throw error;
-    }
-  };
-
-  /** Leaves the connection without a transaction, whatever state it was in. */
-  async function rollback(): Promise<void> {
-    if (state === 'ended') return;
-    state = 'ended';
-    try {
-      await client.execute('ROLLBACK');
-    } catch (error) {
-      // Closing it rolls back as well. Where SQLite had done so already, there is nothing left to do.
-      if (!/no transaction is active/.test(String(error))) await client.reconnect();
-    }
-  }
-
-  async function commit(): Promise<void> {
-    if (state !== 'open') {
-      await rollback();
-      throw transactionClosed();
-    }
-    try {
-      await client.execute('COMMIT');
-      state = 'ended';
-    } catch (error) {
-      await rollback();
-      throw error;
-    }
-  }
-
-  return {
-    execute: (...args: Parameters<Transaction['execute']>) => guarded(() => client.execute(...args)),
-    executeMultiple: (text) => guarded(() => client.executeMultiple(text)),
-    batch: (statements) =>
-      guarded(async () => {
-        const results: ResultSet[] = [];
-        for (const statement of statements) results.push(await client.execute(statement));
-        return results;
-      }),
-    commit,
-    rollback,
-    close: () => void rollback(),
-    get closed() {
-      return state !== 'open';
-    },
-  };
-}
-
-const transactionClosed = () => new LibsqlError('The transaction is closed', 'TRANSACTION_CLOSED');
-const isConstraintViolation = (error: unknown): boolean => error instanceof LibsqlError && error.code.startsWith('SQLITE_CONSTRAINT');
+/** Times are text that is in order, as Prisma writes them. */
+const toColumn = (value: unknown): unknown => (value instanceof Date ? value.toISOString().replace('Z', '+00:00') : value);

@@ -1,5 +1,5 @@
 import { nowDate } from '../clock.js';
-import type { Database } from '../db/index.js';
+import { type Database, sql, sqlList } from '../db/index.js';
 
 export type CounterRow = { key: string; count: number; level: number; lockedUntil: Date | null; expiresAt: Date };
 
@@ -25,8 +25,8 @@ export type LockTimes = { first: Date; second: Date; further: Date };
 
 /** How many locks are closed at this moment, over all processes. */
 export async function countClosedLocks(db: Database): Promise<number> {
-  const [row] = await db.client.$queryRaw<{ locks: number | bigint }[]>`
-    SELECT COUNT(*) AS locks FROM limit_counters WHERE locked_until > ${nowDate()}`;
+  const [row] = await db.query<{ locks: number | bigint }>(sql`
+    SELECT COUNT(*) AS locks FROM limit_counters WHERE locked_until > ${nowDate()}`);
   return Number(row?.locks ?? 0);
 }
 
@@ -36,25 +36,29 @@ export type LimitRepository = ReturnType<typeof createLimitRepository>;
 export function createLimitRepository(db: Database) {
   return {
     async find(keys: readonly string[]): Promise<CounterRow[]> {
-      return db.client.limitCounter.findMany({ where: { key: { in: [...keys] } } });
+      if (keys.length === 0) return [];
+      const rows = await db.query<RawRow>(
+        sql`SELECT key, count, level, locked_until, expires_at FROM limit_counters WHERE key IN (${sqlList([...keys])})`,
+      );
+      return rows.map(toRow);
     },
 
     /** Counts one up, beginning again when the window is over. Stops counting at `points` + 1. */
     async countUp({ key, points, at, windowEndsAt }: { key: string; points: number; at: Date; windowEndsAt: Date }): Promise<CounterRow> {
-      const rows = await db.client.$queryRaw<RawRow[]>`
+      const rows = await db.query<RawRow>(sql`
         INSERT INTO limit_counters (key, count, level, expires_at) VALUES (${key}, 1, 0, ${windowEndsAt})
         ON CONFLICT (key) DO UPDATE SET
           count = CASE WHEN limit_counters.expires_at <= ${at} THEN 1
                        WHEN limit_counters.count > ${points} THEN limit_counters.count
                        ELSE limit_counters.count + 1 END,
           expires_at = CASE WHEN limit_counters.expires_at <= ${at} THEN excluded.expires_at ELSE limit_counters.expires_at END
-        RETURNING key, count, level, locked_until, expires_at`;
+        RETURNING key, count, level, locked_until, expires_at`);
       return toRow(rows[0] as RawRow);
     },
 
     /** Counts one down within the window. */
     async countDown({ key, at }: { key: string; at: Date }): Promise<void> {
-      await db.client.$executeRaw`UPDATE limit_counters SET count = count - 1 WHERE key = ${key} AND count > 0 AND expires_at > ${at}`;
+      await db.execute(sql`UPDATE limit_counters SET count = count - 1 WHERE key = ${key} AND count > 0 AND expires_at > ${at}`);
     },
 
     /**
@@ -71,7 +75,7 @@ export function createLimitRepository(db: Database) {
     }): Promise<CounterRow> {
       const { key, failures, at, windowEndsAt, lockedUntil, forgottenAt } = input;
       // Each CASE has a branch that is a column: PostgreSQL takes the type of the parameters beside it from there.
-      const rows = await db.client.$queryRaw<RawRow[]>`
+      const rows = await db.query<RawRow>(sql`
         INSERT INTO limit_counters (key, count, level, locked_until, window_ends_at, expires_at) VALUES (${key}, 1, 0, NULL, ${windowEndsAt}, ${windowEndsAt})
         ON CONFLICT (key) DO UPDATE SET
           count = CASE
@@ -100,7 +104,7 @@ export function createLimitRepository(db: Database) {
                    WHEN limit_counters.level > 1 THEN ${forgottenAt.further} ELSE limit_counters.expires_at END
             WHEN limit_counters.expires_at > excluded.expires_at THEN limit_counters.expires_at
             ELSE excluded.expires_at END
-        RETURNING key, count, level, locked_until, expires_at`;
+        RETURNING key, count, level, locked_until, expires_at`);
       return toRow(rows[0] as RawRow);
     },
 

@@ -1,0 +1,93 @@
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import { type Database, sql } from '../../platform/db/index.js';
+import type { StoredArtifact } from './artifact-rows.js';
+
+export type StoredGrant = { payload: string; revoked_at: Date | null };
+export type StoredSession = { uid: string; id_hash: string; payload: string; version: number; revoked_at: Date | null };
+/** A token's row, with what a used refresh token was exchanged for. */
+export type StoredToken = StoredArtifact & { successor: string | null; successor_until: Date | null };
+
+/** Reads artifacts, and with each of them what the library asks for next: its grant and its session. */
+export type ArtifactReader = {
+  read(idHash: string): Promise<StoredToken | undefined>;
+  /** The grant of the artifact that this request has just read; once, since what is asked for again may have changed. */
+  takeGrant(id: string): StoredGrant | undefined;
+  takeSession(uid: string): StoredSession | undefined;
+};
+
+type JoinedRow = StoredToken & {
+  grant_payload: string | null;
+  grant_revoked_at: Date | null;
+  session_uid: string | null;
+  session_id_hash: string | null;
+  session_payload: string | null;
+  session_version: number | null;
+  session_revoked_at: Date | null;
+};
+
+type Companions = {
+  reading: Map<string, Promise<StoredToken | undefined>>;
+  grants: Map<string, StoredGrant>;
+  sessions: Map<string, StoredSession>;
+};
+
+/**
+ * One statement where the library makes up to five: introspection looks for a token as an access token, a client's own and a refresh token at the
+ * same moment, and whoever finds one looks for its grant and its session. Only within one request, so nobody is told what another read before.
+ */
+export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
+  const known = new WeakMap<KoaContextWithOIDC, Companions>();
+
+  function companionsOf(ctx: KoaContextWithOIDC): Companions {
+    let companions = known.get(ctx);
+    if (!companions) {
+      companions = { reading: new Map(), grants: new Map(), sessions: new Map() };
+      known.set(ctx, companions);
+    }
+    return companions;
+  }
+
+  async function readJoined(idHash: string, { grants, sessions }: Companions): Promise<StoredToken | undefined> {
+    const [row] = await db.query<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
+        a.successor_until, g.payload AS grant_payload, g.revoked_at AS grant_revoked_at, s.uid AS session_uid, s.id_hash AS session_id_hash,
+        s.payload AS session_payload, s.version AS session_version, s.revoked_at AS session_revoked_at
+      FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN sessions s ON s.uid = a.session_uid WHERE a.id_hash = ${idHash}`);
+    if (!row) return undefined;
+    if (row.grant_id !== null && row.grant_payload !== null) {
+      grants.set(row.grant_id, { payload: row.grant_payload, revoked_at: row.grant_revoked_at });
+    }
+    const { session_uid: uid, session_id_hash: id_hash, session_payload: payload, session_version: version } = row;
+    if (uid !== null && id_hash !== null && payload !== null && version !== null) {
+      sessions.set(uid, { uid, id_hash, payload, version, revoked_at: row.session_revoked_at });
+    }
+    return row;
+  }
+
+  const readAlone = async (idHash: string): Promise<StoredToken | undefined> => {
+    const [row] = await db.query<StoredToken>(sql`
+      SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at, successor, successor_until FROM artifacts WHERE id_hash = ${idHash}`);
+    return row;
+  };
+
+  const take = <Value>(of: 'grants' | 'sessions', key: string): Value | undefined => {
+    const companions = Provider.ctx && known.get(Provider.ctx);
+    const value = companions?.[of].get(key);
+    companions?.[of].delete(key);
+    return value as Value | undefined;
+  };
+
+  return {
+    read(idHash) {
+      const { ctx } = Provider;
+      if (!ctx) return readAlone(idHash);
+      const companions = companionsOf(ctx);
+      const reading = companions.reading.get(idHash);
+      if (reading) return reading;
+      const begun = readJoined(idHash, companions).finally(() => companions.reading.delete(idHash));
+      companions.reading.set(idHash, begun);
+      return begun;
+    },
+    takeGrant: (id) => take<StoredGrant>('grants', id),
+    takeSession: (uid) => take<StoredSession>('sessions', uid),
+  };
+}

@@ -1,0 +1,106 @@
+import * as oidc from 'openid-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databases } from '../support/database.js';
+import { API, clients, OPAQUE_API } from '../support/declarations.js';
+import { type Capture, captureStatements } from '../support/query-plans.js';
+import { createRelyingParty, locationOf, obtainTokens, type RelyingParty, startDeclaredServer } from '../support/relying-party.js';
+import type { TestServer } from '../support/server.js';
+
+/** May use both resources. */
+const worker = { ...clients.worker, client_id: 'machine', scope: 'orders:read stock:read' };
+
+/** What the server's own clockwork asks now and then. */
+const BACKGROUND = /change_counters|outbox_messages|leases/;
+
+/**
+ * What an operation costs is decided by how often it asks the database: one statement too many is as dear as the protocol. Counted where each
+ * statement passes once, below Prisma, with the beginnings and ends of transactions.
+ */
+describe.each(databases)('statements of an operation (%s)', (provider) => {
+  let capture: Capture;
+  let server: TestServer;
+  let shop: RelyingParty;
+  beforeAll(async () => {
+    capture = captureStatements(provider);
+    server = await startDeclaredServer({ provider });
+    await server.services.clients.create(worker, { source: 'operator' });
+    shop = await createRelyingParty(server, 'shop');
+  });
+  afterAll(async () => {
+    await server.close();
+    capture.stop();
+  });
+
+  const sent = () => capture.sent.filter((sql) => !BACKGROUND.test(sql)).map((sql) => sql.replaceAll(/\s+/g, ' ').trim());
+
+  /** From the second time on, when what is kept in memory is there; the fewest of three, since the server's own jobs ask for things as well. */
+  async function count(operation: () => Promise<unknown>): Promise<string[]> {
+    await operation();
+    const rounds: string[][] = [];
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      capture.sent.length = 0;
+      await operation();
+      rounds.push(sent());
+    }
+    return rounds.sort((one, other) => one.length - other.length)[0] ?? [];
+  }
+
+  const clientCredentials = async (resource: string, scope: string) => {
+    const { client_id, client_secret } = worker;
+    const answer = await fetch(`${server.url}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }),
+    });
+    expect(answer.status).toBe(200);
+  };
+
+  it('a client gets a JWT of its own without asking the database', async () => {
+    expect(await count(() => clientCredentials(API, 'orders:read'))).toEqual([]);
+  });
+
+  it('an opaque token is one insert', async () => {
+    expect(await count(() => clientCredentials(OPAQUE_API, 'stock:read'))).toHaveLength(1);
+  });
+
+  it('introspection is one statement: the token with its grant, whatever kind of token it may be', async () => {
+    const { tokens } = await obtainTokens(server, shop);
+    const statements = await count(async () =>
+      expect(await oidc.tokenIntrospection(shop.config, tokens.access_token)).toMatchObject({ active: true }),
+    );
+    expect(statements).toHaveLength(1);
+  });
+
+  it('userinfo is two: the token with its grant and session, the account', async () => {
+    const { tokens, accountId } = await obtainTokens(server, shop);
+    expect(await count(() => oidc.fetchUserInfo(shop.config, tokens.access_token, accountId))).toHaveLength(2);
+  });
+
+  it('a refresh is four: the token with its grant, the account, the new access token, and the exchange', async () => {
+    let { tokens } = await obtainTokens(server, shop);
+    const statements = await count(async () => {
+      tokens = await oidc.refreshTokenGrant(shop.config, tokens.refresh_token ?? '');
+    });
+    expect(statements).toHaveLength(4);
+  });
+
+  it('a sign-in of a session is six: two of them are its event in the audit log and the session, which slides', async () => {
+    const { browser } = await obtainTokens(server, shop);
+    expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(6);
+  });
+
+  it('a code is five: the code with its grant and session, its use, the account, two tokens', async () => {
+    const { browser } = await obtainTokens(server, shop);
+    const counted: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const { url, checks } = await shop.begin();
+      const location = locationOf(await browser.open(url.href));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      capture.sent.length = 0;
+      await shop.finish(location, checks);
+      counted.push(sent().length);
+    }
+    expect(Math.min(...counted)).toBe(5);
+  });
+});
