@@ -10,7 +10,14 @@ import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.j
 import { checkClaimsParameter } from './claims-parameter.js';
 import { checkClientAssertion } from './client-assertions.js';
 import type { ClientCertificates } from './client-certificates/index.js';
-import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, extraClientMetadata } from './clients/index.js';
+import {
+  ASSERTION_ALGORITHMS,
+  CONTENT_ENCRYPTIONS,
+  capabilities,
+  ENCRYPTION_ALGORITHMS,
+  extraClientMetadata,
+  outlivesSession,
+} from './clients/index.js';
 import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
@@ -66,9 +73,6 @@ export function providerRouteOf(path: string): string | undefined {
   if (path.startsWith(`${routes.authorization}/`)) return `${routes.authorization}/:uid`;
   return deviceResumePath.test(path) ? `${routes.code_verification}/:uid` : undefined;
 }
-
-/** Profiles whose refresh tokens outlive the browser session without asking for `offline_access`. */
-const OUTLIVES_SESSION = new Set(['native', 'mcp']);
 
 /** HTML that people meet while the library is in charge. */
 export type ProviderPages = {
@@ -169,7 +173,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       const client = ctx.oidc.client;
       // A device is elsewhere: the browser in which it was let in may well end first.
       if (isDeviceRequest(ctx)) return false;
-      return !(source.scopes.has('offline_access') || client?.first_party || OUTLIVES_SESSION.has(String(client?.profile)));
+      return !(source.scopes.has('offline_access') || client?.first_party || outlivesSession(client?.profile));
     },
     rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
     extraTokenClaims: tellingUnavailable(createExtraTokenClaims(deps)),

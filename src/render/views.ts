@@ -35,6 +35,8 @@ export type ConsentView = FormModel & {
   clientId: string;
   /** host (and port) the person goes back to; empty where a device waits */
   redirectHost: string;
+  /** to a site, to a program on this device, or to the program that a scheme opens */
+  redirectsTo?: 'site' | 'device' | 'scheme' | undefined;
   /** it is a device that waits for the answer */
   forDevice?: boolean | undefined;
   /** OpenID scopes that are asked for, `offline_access` among them */

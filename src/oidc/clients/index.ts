@@ -30,5 +30,5 @@ export type { TokenExchangePolicy } from './schemas.js';
 export type { FetchSector } from './sectors.js';
 export type { Registration } from './self-registered.js';
 export { type ClientSettings, type Clients, type ClientsDeps, createClients, type GrantEnder } from './service.js';
-export { type ClientSummary, summarizeClient } from './summary.js';
+export { type ClientSummary, outlivesSession, summarizeClient } from './summary.js';
 export { isUnverifiedSource } from './unverified.js';

@@ -1,3 +1,4 @@
+import type { ClientProfile } from './capabilities.js';
 import type { Client, ClientSource } from './record.js';
 import { isUnverifiedSource } from './unverified.js';
 
@@ -8,6 +9,8 @@ export type ClientSummary = {
   source: ClientSource;
   /** somebody of this installation made it */
   verified: boolean;
+  /** it has access while the person is away, whether or not it asks for that */
+  staysConnected: boolean;
   firstParty: boolean;
   logoUri: string | undefined;
   uri: string | undefined;
@@ -15,13 +18,20 @@ export type ClientSummary = {
   termsUri: string | undefined;
 };
 
-export function summarizeClient({ id, name, source, firstParty, metadata }: Client): ClientSummary {
-  const text = (member: string) => (typeof metadata[member] === 'string' ? metadata[member] : undefined);
+/** Profiles whose refresh tokens outlive the browser session without asking for `offline_access`. */
+const OUTLIVES_SESSION: ReadonlySet<unknown> = new Set<ClientProfile>(['native', 'mcp']);
+export const outlivesSession = (profile: unknown): boolean => OUTLIVES_SESSION.has(profile);
+
+export function summarizeClient({ id, name, source, profile, grantTypes, firstParty, metadata }: Client): ClientSummary {
+  const verified = !isUnverifiedSource(source);
+  // Pictures and links of strangers have no place on our pages.
+  const text = (member: string) => (verified && typeof metadata[member] === 'string' ? metadata[member] : undefined);
   return {
     id,
     name,
     source,
-    verified: !isUnverifiedSource(source),
+    verified,
+    staysConnected: grantTypes.includes('refresh_token') && outlivesSession(profile),
     firstParty,
     logoUri: text('logo_uri'),
     uri: text('client_uri'),

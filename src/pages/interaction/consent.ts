@@ -48,7 +48,8 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           clientId: details.clientId,
           forDevice: details.forDevice,
           redirectHost: details.redirectUri ? hostOf(details.redirectUri) : '',
-          scopes: details.missingScopes,
+          redirectsTo: details.redirectUri ? kindOf(details.redirectUri) : undefined,
+          scopes: toldScopes(details, client),
           claims: details.missingClaims,
           resources: describeResources(details.missingResourceScopes, findResource),
           details: describeDetails(details.authorizationDetails),
@@ -99,8 +100,20 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
 const isRememberedWholly = ({ missingClaims, authorizationDetails }: InteractionDetails) =>
   missingClaims.length === 0 && authorizationDetails.length === 0;
 
-/** Host (and port) a redirect goes to; the scheme for one that no host answers. */
+/** Where a redirect goes: to a site, to whichever program listens on this device, or to whichever has claimed a scheme. */
+function kindOf(uri: string): 'site' | 'device' | 'scheme' {
+  const { protocol, hostname } = new URL(uri);
+  if (!/^https?:$/.test(protocol)) return 'scheme';
+  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname) ? 'device' : 'site';
+}
+
+/** What is asked for, and what the application has without asking. */
+function toldScopes({ missingScopes, askedAnyway }: InteractionDetails, client: ClientSummary | undefined): readonly string[] {
+  return client?.staysConnected && askedAnyway ? [...new Set([...missingScopes, 'offline_access'])] : missingScopes;
+}
+
+/** Host (and port) a redirect goes to; the scheme where no host answers. */
 function hostOf(uri: string): string {
-  const url = new URL(uri);
-  return url.host || url.protocol;
+  const { host, protocol } = new URL(uri);
+  return /^https?:$/.test(protocol) ? host : protocol;
 }

@@ -91,6 +91,9 @@ export const interaction = {
   'consent.unverified':
     'It calls itself {client}, but {brand} does not know who runs it. Allow it only if you started this yourself and know the address below.',
   'consent.client_id': 'Application',
+  'consent.client_document': 'Describes itself at',
+  'consent.host_device': 'A program on this device, at {host}',
+  'consent.host_scheme': 'The program on this device that opens {host} addresses',
   'consent.host': 'Sends you to',
 
   'consent.for_device': 'This signs in the device whose code you entered.',
