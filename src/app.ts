@@ -123,6 +123,7 @@ export function createApp(services: Services): App {
         ciba: ciba.feature,
         tokenExchange,
         authorizationDetails: services.authorizationDetails,
+        refusedOrigins: services.refusedOrigins,
       }),
     extensions: createProviderExtensions({
       audit: services.audit,

@@ -27,7 +27,7 @@ import { type ChangeFeed, createChangeFeed } from './platform/changes/index.js';
 import { now } from './platform/clock.js';
 import { openSecretStore } from './platform/crypto/index.js';
 import { type Database, openCurrentDatabase } from './platform/db/index.js';
-import { createEcho, type Echo } from './platform/http/index.js';
+import { createEcho, createRefusedOrigins, type Echo, type RefusedOrigins } from './platform/http/index.js';
 import { root } from './platform/installation.js';
 import { createJobRunner } from './platform/jobs/index.js';
 import { countClosedLocks, createRateLimiter, type RateLimiter } from './platform/limits/index.js';
@@ -52,6 +52,7 @@ export type Services = ProviderStore &
     mailer: ReturnType<typeof createMailer>;
     outbound: Outbound;
     renderer: Renderer;
+    refusedOrigins: RefusedOrigins;
     identity: Identity;
     signingKeys: SigningKeys;
     logoutNotices: LogoutNotices;
@@ -240,6 +241,7 @@ async function buildServices(
     mailer,
     outbound,
     renderer,
+    refusedOrigins: createRefusedOrigins({ log }),
     identity,
     signingKeys,
     ...registries,

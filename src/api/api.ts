@@ -22,7 +22,7 @@ const DESCRIPTION = `Accounts for this installation's own applications.
 Bodies are JSON (\`application/json\`, at most 64 KiB); members that are not known are skipped, in answers too. Failures are problem details (RFC 9457): decide by \`code\`.
 Calls that need somebody take \`Authorization: Bearer\` with an access token, some also \`X-API-Key\`; never both.`;
 
-export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'cookies'> &
+export type ApiDeps = Pick<ApiEdgeDeps, 'authenticate' | 'authenticateKey' | 'isAllowedOrigin' | 'refusedOrigins' | 'cookies'> &
   Omit<AuthDeps, 'identity'> &
   Omit<UsersDeps, 'identity'> &
   AuditApiDeps & {

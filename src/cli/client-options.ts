@@ -128,6 +128,12 @@ const MEMBERS: readonly Member[] = [
   { member: 'policy_uri', flags: '--policy-uri <url>', help: 'its privacy policy', kind: 'text' },
   { member: 'tos_uri', flags: '--tos-uri <url>', help: 'its terms of service', kind: 'text' },
   { member: 'contacts', flags: '--contact, --contacts <email>', help: 'whom to ask about it; repeatable', kind: 'list' },
+  {
+    member: 'allowed_cors_origins',
+    flags: '--allowed-cors-origin, --allowed-cors-origins <origin>',
+    help: 'origin of pages that may call the endpoints for it, beside those of redirect URIs; repeatable',
+    kind: 'list',
+  },
   { member: 'default_max_age', flags: '--default-max-age <seconds>', help: 'oldest sign-in it accepts', kind: 'number' },
   { member: 'initiate_login_uri', flags: '--initiate-login-uri <url>', help: 'where a sign-in that begins here is sent', kind: 'text' },
   {

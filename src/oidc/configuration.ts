@@ -1,7 +1,7 @@
 import type { AdapterFactory, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/index.js';
 import type { Account } from '../identity/index.js';
-import type { CookieNames } from '../platform/http/index.js';
+import type { CookieNames, RefusedOrigins } from '../platform/http/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { authenticationContexts } from './authentication-contexts/index.js';
 import type { AuthorizationDetails } from './authorization-details/index.js';
@@ -18,6 +18,7 @@ import {
   extraClientMetadata,
   outlivesSession,
 } from './clients/index.js';
+import { createClientCors } from './cors.js';
 import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
@@ -107,6 +108,7 @@ export type ConfigurationDeps = {
   ciba: CibaFeature;
   tokenExchange: Pick<TokenExchange, 'claimsOf'>;
   authorizationDetails: Pick<AuthorizationDetails, 'feature'>;
+  refusedOrigins: RefusedOrigins;
 };
 
 /** Assembles oidc-provider's options: the one place where they are set. */
@@ -177,9 +179,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     },
     rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
     extraTokenClaims: tellingUnavailable(createExtraTokenClaims(deps)),
-    // The origin of a private-use scheme is "null", which sandboxed frames of anybody send.
-    clientBasedCORS: (_ctx, origin, client) =>
-      origin !== 'null' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
+    clientBasedCORS: createClientCors(deps),
     renderError: (ctx, out, error) => deps.pages.error(ctx, out, error),
     fetch: deps.fetch,
     features: {

@@ -116,6 +116,7 @@ export function createSampleApi(permissions: Permission[] = ['user:read']): Samp
       endpoints: sampleEndpoints,
       prefixes: ['/auth', '/v2', '/api'],
       resourceMetadataUrl: 'https://id.example/.well-known/oauth-protected-resource/api',
+      refusedOrigins: { note() {} },
       isAllowedOrigin: (origin) => origin === 'https://app.example.com',
       cookies: { device: () => undefined, setDevice: (_ctx, token) => void cookies.push(token) },
       log: createLogger({ level: 'silent', format: 'json' }),

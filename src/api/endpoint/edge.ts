@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { AppError } from '../../platform/errors.js';
-import { problemOf, requestIdOf, retryAfterOf, toAppError } from '../../platform/http/index.js';
+import { problemOf, type RefusedOrigins, requestIdOf, retryAfterOf, toAppError } from '../../platform/http/index.js';
 import type { Logger } from '../../platform/log/index.js';
 import { type CallerDeps, challengeOf, createFindCaller, requirePermission } from './caller.js';
 import { allowOrigin, answerOptions, DEVICE_HEADER, type IsAllowedOrigin } from './cors.js';
@@ -16,6 +16,7 @@ export type ApiEdgeDeps = CallerDeps & {
   /** What lies below these paths is the API's, also where nothing is: `/auth`. */
   prefixes: readonly string[];
   isAllowedOrigin: IsAllowedOrigin;
+  refusedOrigins: RefusedOrigins;
   cookies: DeviceCookie;
   /** where clients learn how to get a token (RFC 9728) */
   resourceMetadataUrl: string;
@@ -35,7 +36,11 @@ export function createApiEdge(deps: ApiEdgeDeps): Middleware {
     if (!isOurs(ctx.path)) return next();
     ctx.set('Cache-Control', 'no-store');
     try {
-      stateOf(ctx).allowedOrigin = await allowOrigin(ctx, deps.isAllowedOrigin);
+      const allowed = await allowOrigin(ctx, deps.isAllowedOrigin);
+      stateOf(ctx).allowedOrigin = allowed;
+      // Our own pages ask without a preflight.
+      if (!allowed && ctx.method === 'OPTIONS' && ctx.get('Origin'))
+        deps.refusedOrigins.note({ origin: ctx.get('Origin'), path: ctx.path });
       await routes(ctx, () => {
         throw new AppError('not_found', 404, 'There is nothing at this address.');
       });

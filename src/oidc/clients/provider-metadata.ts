@@ -20,6 +20,7 @@ const OWN_MEMBERS = [
   'first_party',
   'require_pkce',
   'default_resource',
+  'allowed_cors_origins',
   'token_exchange',
   'access_token_ttl_seconds',
   'refresh_token_ttl_seconds',

@@ -56,3 +56,12 @@ export function findWebUriFault(uri: string, { httpsOnly }: { httpsOnly: boolean
   if (protocol === 'https:' || (protocol === 'http:' && (!httpsOnly || isLoopback(hostname)))) return null;
   return httpsOnly ? 'must use https (http for this machine only)' : 'must be an http or https address';
 }
+
+/** What is wrong with the origin of a page, as browsers write it in `Origin`, or null. */
+export function findOriginFault(origin: string): string | null {
+  const fault = findWebUriFault(origin, { httpsOnly: true });
+  if (fault) return fault;
+  return new URL(origin).origin === origin && !origin.includes('*')
+    ? null
+    : 'must be an origin as browsers send it, without a path: https://app.example.com';
+}

@@ -4,7 +4,7 @@ import { scopeNamePattern } from '../resources/index.js';
 import { ASSERTION_ALGORITHMS, CONTENT_ENCRYPTIONS, capabilities, ENCRYPTION_ALGORITHMS, PROFILE_NAMES } from './capabilities.js';
 import { CERTIFICATE_METHODS, certificateMembers } from './certificates.js';
 import { clientJwks } from './keys.js';
-import { findRedirectUriFault, findWebUriFault } from './redirect-uris.js';
+import { findOriginFault, findRedirectUriFault, findWebUriFault } from './redirect-uris.js';
 
 /** Visible ASCII (RFC 6749, appendix A.1) that needs no escaping anywhere it is shown. */
 export const clientIdPattern = /^[\x21\x23-\x25\x28-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7e]{1,200}$/;
@@ -167,6 +167,7 @@ export const clientMetadataSchema = z.object({
   first_party: z.boolean().optional(),
   require_pkce: z.boolean().optional(),
   default_resource: z.string().max(512).optional(),
+  allowed_cors_origins: listOf(faultOf(findOriginFault), MAX_URIS).optional(),
   token_exchange: tokenExchangePolicy.optional(),
   access_token_ttl_seconds: seconds(MAX_TOKEN_TTL_SECONDS).optional(),
   refresh_token_ttl_seconds: seconds(MAX_REFRESH_TTL_SECONDS).optional(),

@@ -26,6 +26,7 @@ const OPERATORS_MEMBERS = [
   'first_party',
   'require_pkce',
   'default_resource',
+  'allowed_cors_origins',
   'token_exchange',
   'access_token_ttl_seconds',
   'refresh_token_ttl_seconds',

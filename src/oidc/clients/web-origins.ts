@@ -24,12 +24,16 @@ export function createWebOrigins({ listFirstParty }: { listFirstParty(): Promise
   };
 }
 
-/** Of redirect URIs that are web addresses. A native application's loopback address is any program's on that machine, and no page. */
+/** Of redirect URIs that are web addresses, and what the operator added. A native application's loopback address is any program's on that machine, and no page. */
 function originsOf({ redirectUris, metadata }: Registered): string[] {
-  const { application_type: type } = JSON.parse(metadata) as { application_type?: string };
-  if (type === 'native') return [];
-  return (JSON.parse(redirectUris) as string[]).flatMap((uri) => {
+  const { application_type: type, allowed_cors_origins: added = [] } = JSON.parse(metadata) as {
+    application_type?: string;
+    allowed_cors_origins?: string[];
+  };
+  if (type === 'native') return added;
+  const own = (JSON.parse(redirectUris) as string[]).flatMap((uri) => {
     const { protocol, origin } = new URL(uri);
     return /^https?:$/.test(protocol) ? [origin] : [];
   });
+  return [...own, ...added];
 }

@@ -12,5 +12,6 @@ export { createGracefulServer, type GracefulServer } from './graceful-server.js'
 export { allowFormAction, allowImage, nonceOf, requestIdOf, securityHeaders } from './headers.js';
 export { parseUnambiguous, requireStorable } from './json-text.js';
 export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';
+export { createRefusedOrigins, type RefusedOrigins } from './refused-origins.js';
 export { requestLog } from './request-log.js';
 export { requestMetrics } from './request-metrics.js';
