@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DISCOVERY, EVERY_PATH } from '../support/every-path.js';
 import { expectHardened, expectNoInternals, expectRefused, html, json, postForm, send, sendBytes } from '../support/raw-http.js';
 import { startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
@@ -11,19 +12,6 @@ beforeAll(async () => {
   host = new URL(server.url).host;
 });
 afterAll(() => server?.close());
-
-const DISCOVERY = '/.well-known/openid-configuration';
-/** Every path there is, as a person or a program would open it. */
-const PATHS = [
-  ...['/', '/account', '/account/profile', '/account/password', '/account/sessions', '/account/applications', '/account/signed-in'],
-  ...['/account/email', '/account/email/cancel', '/account/api-keys', '/account/api-keys/revoke', '/email/confirm', '/email/changed'],
-  ...['/register', '/register/resend', '/register/verify', '/register/check-mail', '/register/verified', '/password/strength'],
-  ...['/forgot', '/forgot/check-mail', '/reset', '/reset/done', '/dev/mailbox', '/dev/mailbox/x'],
-  ...['/authorize', '/authorize/x', '/token', '/userinfo', '/introspect', '/revoke', '/logout', '/logout/confirm', '/logout/success'],
-  ...['/interaction/x', '/interaction/x/login', '/interaction/x/consent', '/interaction/x/switch', '/interaction/x/cancel'],
-  ...[DISCOVERY, '/.well-known/oauth-authorization-server', '/.well-known/jwks.json', '/livez', '/readyz', '/health'],
-  ...['/nowhere', '/assets/nothing.css', '/robots.txt', '/favicon.ico', '/device', '/par', '/connect/register', '/auth/login'],
-];
 
 describe('a request under another name than the issuer', () => {
   test.each<[string, Record<string, string>]>([
@@ -90,7 +78,7 @@ describe('every path under every method', () => {
   test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
     '%s is answered below 500, hardened, without internals',
     async (method) => {
-      for (const path of PATHS) {
+      for (const path of EVERY_PATH) {
         for (const accept of [html, json]) {
           const label = `${method} ${path} ${accept.accept}`;
           const answer = await send(server, { method, path, headers: accept });
