@@ -10,6 +10,7 @@ import {
   type Identity,
   type IdentityDeps,
   linksOf,
+  requireNoDevelopmentAdministrator,
 } from './identity/index.js';
 import { type Declarations, loadDeclarations, registerClients } from './oidc/declarations/index.js';
 import { createFirstPartyTokenCheck, type FirstPartyTokenCheck } from './oidc/first-party/index.js';
@@ -208,6 +209,7 @@ async function buildServices(
     },
   });
   await signingKeys.open();
+  if (config.env === 'production' && settlesIn) await requireNoDevelopmentAdministrator(identity, config.firstAdminEmail);
   const firstAdministrator =
     config.env === 'development' && settlesIn ? await createFirstAdministrator(identity, config.firstAdminEmail) : undefined;
   metrics.gaugesFrom({

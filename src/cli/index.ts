@@ -13,6 +13,7 @@ import { addClientCommands } from './client-commands.js';
 import { type Cli, createCli } from './context.js';
 import { addDoctorCommand } from './doctor/index.js';
 import { describeFailure } from './failure.js';
+import { addInitCommand } from './init-command.js';
 import { addInitialAccessTokenCommands } from './initial-access-token-commands.js';
 import { addKeyCommands } from './key-commands.js';
 import { addMigrateCommand } from './migrate-command.js';
@@ -60,6 +61,7 @@ Examples:
   latchkey client create --client-name "My shop" --redirect-uri https://shop.example.com/callback
   printf %s "$PASSWORD" | latchkey user create --email ann@example.com --role admin --password-stdin`,
     );
+  addInitCommand(program, cli);
   addClientCommands(program, cli);
   addInitialAccessTokenCommands(program, cli);
   addUserCommands(program, cli);

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { z } from 'zod';
 import type { Setting } from './define.js';
-import { readLocalSecret } from './local-secrets.js';
+import { findLocalSecrets, readLocalSecret } from './local-secrets.js';
+import { type Fault, isLoopback, productionFaults } from './production.js';
 import { settings } from './settings.js';
 
 type Parsed = { [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never };
@@ -97,7 +98,8 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   if (production) {
     // What is faulty in itself is not called missing as well.
     const known = new Set(faults.map(({ name }) => name));
-    faults.push(...productionFaults(config).filter(({ name }) => !known.has(name)));
+    const developmentSecrets = findLocalSecrets({ root, dataDir: config.dataDir });
+    faults.push(...productionFaults(config, { developmentSecrets }).filter(({ name }) => !known.has(name)));
   } else {
     faults.push(...developmentFaults(config, environment));
     if (faults.length === 0) addLocalSecrets(config, root, faults);
@@ -125,9 +127,6 @@ function threadsOf(environment: Environment, workers: number): Pick<Config, 'has
     workerPoolThreads: given ?? share + THREADS_FOR_OTHERS,
   };
 }
-
-/** What is wrong with a setting; `text` begins with its name and ends with its mend. */
-type Fault = { name: string; text: string };
 
 function parseText(definition: Setting<unknown>, text: string, faults: Fault[]): unknown {
   const result = (definition.schema as z.ZodType<unknown, string>).safeParse(text);
@@ -245,36 +244,4 @@ function exposureFaults({ issuerUrl, smtpUrl }: Parsed, environment: Environment
   const shows = smtpUrl ? '' : ', where everybody who comes reads all mails, password resets too';
   const text = `${settings.env.name} must be set for an ISSUER_URL that other machines reach: production, or development${shows}`;
   return [{ name: settings.env.name, text }];
-}
-
-const isLoopback = (hostname: string) => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-
-function productionFaults(config: Parsed): Fault[] {
-  const make = 'Make one with: openssl rand -base64 32';
-  const checks: [name: string, faulty: boolean, mend: string][] = [
-    [
-      'ISSUER_URL',
-      !config.issuerUrl?.startsWith('https:'),
-      'must be https in production: set the address that browsers use, such as https://login.example.com',
-    ],
-    ['KEY_ENCRYPTION_KEY', !config.keyEncryptionKey, `(or KEY_ENCRYPTION_KEY_FILE) must be set in production. ${make}`],
-    ['COOKIE_SECRETS', !config.cookieSecrets, `(or COOKIE_SECRETS_FILE) must be set in production. ${make}`],
-    [
-      'SMTP_URL',
-      !config.smtpUrl,
-      '(or SMTP_URL_FILE) must be set in production: without it nobody can verify an address or reset a password',
-    ],
-    [
-      'BREACHED_PASSWORDS_URL',
-      config.breachedPasswordsUrl?.startsWith('http:') ?? false,
-      'must be https in production, such as https://api.pwnedpasswords.com/range/',
-    ],
-    ['DEMO', config.demo, 'must not be on in production: its client secret is public'],
-    [
-      'FIRST_PARTY_ORIGINS',
-      config.firstPartyOrigins?.some((origin) => origin.startsWith('http:') && !isLoopback(new URL(origin).hostname)) ?? false,
-      'must be https in production: whoever is on the way could change such a page. Write https://... for each',
-    ],
-  ];
-  return checks.flatMap(([name, faulty, mend]) => (faulty ? [{ name, text: `${name} ${mend}` }] : []));
 }

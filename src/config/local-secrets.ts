@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+const NAMES = ['key-encryption-key', 'cookie-secrets'] as const;
+
 /**
  * One secret of a development installation, as text: made once under keys/ (in DATA_DIR where keys/ cannot be written), readable by its owner
  * only. Two processes that start at once end with the same secret.
  * @throws NodeJS.ErrnoException when it can be neither read nor made
  */
-export function readLocalSecret(
-  name: 'key-encryption-key' | 'cookie-secrets',
-  { root, dataDir }: { root: string; dataDir: string },
-): string {
+export function readLocalSecret(name: (typeof NAMES)[number], { root, dataDir }: { root: string; dataDir: string }): string {
   const preferred = path.join(root, 'keys');
   // One that was made is used, also where nothing can be made any more.
   for (const folder of [preferred, dataDir]) {
@@ -21,6 +20,19 @@ export function readLocalSecret(
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   make(file);
   return readFileSync(file, 'utf8').trim();
+}
+
+/** The secrets that this installation has made for development, as text; none is made. */
+export function findLocalSecrets({ root, dataDir }: { root: string; dataDir: string }): string[] {
+  const files = [path.join(root, 'keys'), dataDir].flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  return files.flatMap((file) => {
+    try {
+      return [readFileSync(file, 'utf8').trim()];
+    } catch {
+      // Not there, or not ours to read: then it was not made here.
+      return [];
+    }
+  });
 }
 
 function isWritable(folder: string): boolean {

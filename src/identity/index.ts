@@ -43,7 +43,7 @@ export {
 } from './api-keys/index.js';
 export type { ConsentForgetter } from './consent-forgetter.js';
 export type { EmailChange } from './email-change/index.js';
-export { createFirstAdministrator, type FirstAdministrator } from './first-administrator/index.js';
+export { createFirstAdministrator, type FirstAdministrator, requireNoDevelopmentAdministrator } from './first-administrator/index.js';
 export { type Links, linksOf } from './links.js';
 export type { Login, LoginRequest, LoginResult } from './login/index.js';
 export type { PasswordChange } from './password-change/index.js';

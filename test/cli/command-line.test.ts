@@ -112,7 +112,7 @@ describe('what cannot be done', () => {
     const other = await openInstallation('untouched');
     await other.json(['keys', 'list'], { spawn: true });
     const stolen = await other.spawn(['keys', 'list'], {
-      env: { KEY_ENCRYPTION_KEY: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64') },
+      env: { KEY_ENCRYPTION_KEY: Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64') },
     });
     expect(stolen.code).toBe(1);
     expect(stolen.stderr).toMatch(/^Error: KEY_ENCRYPTION_KEY is not the one this database was sealed with\. Set the original key/);

@@ -68,7 +68,7 @@ function commandLine(environment: Record<string, string>, folder: string, close:
 
 const cheapHashes = { HASH_MEMORY_KIB: '8192', HASH_PASSES: '1' };
 const secrets = {
-  KEY_ENCRYPTION_KEY: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
+  KEY_ENCRYPTION_KEY: Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64'),
   COOKIE_SECRETS: 'a cookie secret for tests that is long enough to be one',
 };
 

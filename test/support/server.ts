@@ -50,7 +50,9 @@ export async function startTestServer({
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   const { port } = server.address() as AddressInfo;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'latchkey-server-'));
-  const database = databaseUrl === undefined ? await createDatabaseUrl(provider, 'server') : { url: databaseUrl, drop: async () => {} };
+  // The one in which a server has run has the administrator of a development installation, and production refuses that.
+  const template = env.LATCHKEY_ENV === 'production' ? 'empty' : 'server';
+  const database = databaseUrl === undefined ? await createDatabaseUrl(provider, template) : { url: databaseUrl, drop: async () => {} };
   const config = loadConfig(
     {
       ...testEnvironment,

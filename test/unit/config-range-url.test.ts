@@ -10,7 +10,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const production = {
   LATCHKEY_ENV: 'production',
   ISSUER_URL: 'https://login.example.com',
-  KEY_ENCRYPTION_KEY: Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64'),
+  KEY_ENCRYPTION_KEY: Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64'),
   COOKIE_SECRETS: 'correct-horse-battery-staple-0123456789',
   SMTP_URL: 'smtps://latchkey:pass%40word@mail.example.com',
 };

@@ -35,7 +35,7 @@ describe('what is generated from the settings', () => {
     const lines = readFileSync(path.join(root, '.env.example'), 'utf8').matchAll(/^#([A-Z_]+)="?(.*?)"?$/gm);
     const environment = Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
     const secrets = {
-      KEY_ENCRYPTION_KEY: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
+      KEY_ENCRYPTION_KEY: Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64'),
       COOKIE_SECRETS: 'a secret for tests that is long enough',
     };
     expect(loadConfig({ ...environment, ...secrets })).toEqual(loadConfig(secrets));

@@ -141,7 +141,7 @@ describe('compose.yaml', () => {
     try {
       const values: Record<string, string> = {
         database_url: 'postgresql://latchkey:x@postgres:5432/latchkey',
-        key_encryption_key: Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString('base64'),
+        key_encryption_key: Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64'),
         cookie_secrets: 'a cookie secret that is long enough to be accepted',
         smtp_url: 'smtps://user:password@mail.example.com',
       };

@@ -4,7 +4,7 @@ import { type ConfigurationError, loadConfig } from '../../src/config/index.js';
 import { backoffMs, createAggregate } from '../../src/platform/cluster/index.js';
 import { createMetrics } from '../../src/platform/metrics/index.js';
 
-const KEY = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64');
+const KEY = Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64');
 const numberIn = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 
 describe('the metrics of several workers', () => {
