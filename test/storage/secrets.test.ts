@@ -27,7 +27,7 @@ describe.each(databases)('secrets on %s', (provider) => {
     const [lost] = await db.client.secret.findMany({ where: { name: 'dpop_nonce_secret' } });
     await db.client.secret.delete({ where: { name: 'dpop_nonce_secret' } });
     await expect(openSecretStore(db, { current: Buffer.alloc(32, 8) })).rejects.toMatchObject({ code: 'secrets.wrong_key' });
-    expect(await db.client.secret.count()).toBe(3);
+    expect(await db.client.secret.count()).toBe(4);
     await db.client.secret.create({ data: lost as NonNullable<typeof lost> });
   });
 
@@ -37,10 +37,10 @@ describe.each(databases)('secrets on %s', (provider) => {
     const was = await openSecretStore(db, { current: before });
     const rolling = await openSecretStore(db, { current: after, previous: before });
     expect(rolling.pairwiseSalt).toEqual(was.pairwiseSalt);
-    expect(await countSealedUnder(db, { current: after, previous: before })).toEqual({ current: 0, previous: 4 });
+    expect(await countSealedUnder(db, { current: after, previous: before })).toEqual({ current: 0, previous: 5 });
     await Promise.all(Array.from({ length: 8 }, () => resealSecrets(db, { current: after, previous: before })));
-    expect(await countSealedUnder(db, { current: after })).toEqual({ current: 4, previous: 0 });
-    expect(await resealSecrets(db, { current: after })).toEqual({ resealed: 0, total: 4 });
+    expect(await countSealedUnder(db, { current: after })).toEqual({ current: 5, previous: 0 });
+    expect(await resealSecrets(db, { current: after })).toEqual({ resealed: 0, total: 5 });
     const now = await openSecretStore(db, { current: after });
     expect([now.hmacPepper, now.pairwiseSalt, now.dpopNonceSecret]).toEqual([was.hmacPepper, was.pairwiseSalt, was.dpopNonceSecret]);
     expect(now.sealer.open(was.sealer.seal('a payload', 'a row'), 'a row')).toBe('a payload');
