@@ -18,14 +18,6 @@ afterEach(() => {
 
 const KEY = Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64');
 const COOKIE_SECRET = 'correct-horse-battery-staple-0123456789';
-const production = {
-  LATCHKEY_ENV: 'production',
-  ISSUER_URL: 'https://login.example.com',
-  KEY_ENCRYPTION_KEY: KEY,
-  COOKIE_SECRETS: COOKIE_SECRET,
-  SMTP_URL: 'smtps://latchkey:pass%40word@mail.example.com',
-};
-
 const load = (environment: Record<string, string> = {}) => loadConfig(environment, { root });
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
