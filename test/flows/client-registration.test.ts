@@ -74,6 +74,7 @@ describe.each(databases)('a client that registers itself (RFC 7591, RFC 7592; %s
         client_secret: 'of-my-own-choice',
       },
       allowed_scope: 'orders:write',
+      authorization_details_types: ['payment_initiation'],
     };
     const registered = await registerClient(server, { ...ours, scope: 'openid roles permissions orders:read' });
     expect(registered.client_id).not.toBe('shop');
@@ -86,7 +87,7 @@ describe.each(databases)('a client that registers itself (RFC 7591, RFC 7592; %s
       ...{ source: 'registered', profile: 'mcp', firstParty: false, requirePkce: true, defaultResource: null },
       ...{ accessTokenTtlSeconds: null, refreshTokenTtlSeconds: null, idTokenTtlSeconds: null },
     });
-    expect((await rowOf(registered.client_id)).metadata).not.toMatch(/exchange|proof|source/);
+    expect((await rowOf(registered.client_id)).metadata).not.toMatch(/exchange|proof|source|details/);
     const known = await server.app.provider.current.Client.find(registered.client_id);
     expect(known).toMatchObject({ first_party: false, client_source: 'registered' });
   });

@@ -32,6 +32,8 @@ const PATHS = [
     '/token',
     '/userinfo',
     '/introspect',
+    '/connect/register',
+    '/connect/register/UID',
     '/revoke',
     '/logout',
     '/logout/confirm',

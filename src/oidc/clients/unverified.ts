@@ -20,7 +20,7 @@ const GRANTS = new Set(['authorization_code', 'refresh_token']);
 const DENIED_SCOPES = new Set(['roles', 'permissions']);
 export const UNVERIFIED_OPENID_SCOPES = 'openid profile email offline_access';
 
-/** Ours, and for the operator to say: taken away unread, as members that are not understood (RFC 7591, section 2). */
+/** For the operator to say, most of them ours: taken away unread, as members that are not understood (RFC 7591, section 2). */
 const OPERATORS_MEMBERS = [
   'profile',
   'first_party',
@@ -28,6 +28,7 @@ const OPERATORS_MEMBERS = [
   'default_resource',
   'allowed_cors_origins',
   'token_exchange',
+  'authorization_details_types',
   'access_token_ttl_seconds',
   'refresh_token_ttl_seconds',
   'id_token_ttl_seconds',
