@@ -10,6 +10,7 @@ const GROWING = [
   'api_keys',
   'account_roles',
   'artifacts',
+  'clients',
   'audit_events',
   'consents',
   'grants',
@@ -117,6 +118,10 @@ export async function fillTables(db: Database, rows: number): Promise<void> {
     payload,
     created_at: past,
     expires_at: expiry,
+  });
+  await fill('clients', {
+    ...{ id: word('registered'), name: word('Client '), source: "'registered'", token_endpoint_auth_method: "'none'" },
+    ...{ redirect_uris: "'[]'", grant_types: "'[]'", unused_until: expiry, ...times },
   });
   await fill('sessions', {
     ...{ uid: word('uid'), id_hash: word('session'), account_id: word('account'), payload, version: '1' },
