@@ -68,6 +68,7 @@ export function createApp(services: Services): App {
     findClient,
     findAccount: identity.accounts.find,
     listTold: services.logoutNotices.listTold,
+    explain: services.refusals.explain,
     development,
     log,
   });
@@ -126,16 +127,12 @@ export function createApp(services: Services): App {
         refusedOrigins: services.refusedOrigins,
       }),
     extensions: createProviderExtensions({
-      audit: services.audit,
+      ...services,
       log,
-      metrics: services.metrics,
       forward: providerPages.forward,
-      jwtAccessTokens: services.jwtAccessTokens,
       isPreviousSecret: services.clients.isPreviousSecret,
       noteClientUse: services.clients.noteUse,
-      refreshUses: services.refreshUses,
       firstPartyGrant,
-      logoutNotices: services.logoutNotices,
       deviceFlow,
       pacePolling: pacePolling({ limits: services.limits, paths: { token: routes.token, backchannel: routes.backchannel_authentication } }),
       tokenExchange,
@@ -175,7 +172,7 @@ export function createApp(services: Services): App {
   koa.use(securityHeaders({ https: names.secure }));
   koa.use(requestMetrics(services.metrics, providerRouteOf));
   koa.use(requestLog(log));
-  koa.use(createErrorEdge({ pages, log }));
+  koa.use(createErrorEdge({ pages, log, explanations: services.explanations }));
   koa.use(serveAssets(services.renderer.assets));
   const ownOrigins = new Set(config.firstPartyOrigins);
   const api = config.firstPartyApi

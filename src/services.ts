@@ -227,7 +227,7 @@ async function buildServices(
   });
   const findClient = createFindClient(clients);
   const store = createProviderStore({
-    ...{ config, db, secrets, clients, outbound, limits, audit, metrics, log },
+    ...{ ...records, config, db, secrets, clients, resources, outbound, limits, metrics, log },
     notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
   });
 
@@ -284,7 +284,7 @@ async function buildServices(
       await mailer.stop();
       await identity.apiKeys.flush();
       await clients.flushUses();
-      await audit.flush();
+      await records.flushRecords();
       await db.close();
     },
   };

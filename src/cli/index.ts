@@ -12,6 +12,7 @@ import { addBackupCommands } from './backup-commands.js';
 import { addClientCommands } from './client-commands.js';
 import { type Cli, createCli } from './context.js';
 import { addDoctorCommand } from './doctor/index.js';
+import { addExplainCommand } from './explain-command.js';
 import { describeFailure } from './failure.js';
 import { addInitCommand } from './init-command.js';
 import { addInitialAccessTokenCommands } from './initial-access-token-commands.js';
@@ -68,6 +69,7 @@ Examples:
   addRoleCommands(program, cli);
   addSessionCommands(program, cli);
   addAuditCommands(program, cli);
+  addExplainCommand(program, cli);
   addWebhookCommands(program, cli);
   addOutboxCommands(program, cli);
   addKeyCommands(program, cli);

@@ -53,6 +53,9 @@ export const routes = {
 /** Where clients register (RFC 7591): our own endpoint, as the library validates, stores and rotates in steps that two requests can mix. */
 export const REGISTRATION_PATH = '/connect/register';
 
+/** Of the server itself; resource servers have their own. */
+export const supportedScopes = ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'] as const;
+
 const exactPaths = new Set<string>([
   ...Object.values(routes),
   `${routes.end_session}/confirm`,
@@ -120,7 +123,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     adapter: deps.adapter,
     jwks: deps.jwks,
     routes,
-    scopes: ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'],
+    scopes: [...supportedScopes],
     claims: claimsByScope,
     acrValues: [...authenticationContexts.names],
     responseTypes: ['code'],

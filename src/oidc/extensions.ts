@@ -15,6 +15,7 @@ import type { LogoutNotices } from './logout-notices/index.js';
 import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
+import type { Refusals } from './refusals/index.js';
 import type { TokenExchange } from './token-exchange/index.js';
 import { countTokens, type TokenMetrics } from './token-metrics.js';
 import { tokenPolicy } from './token-policy.js';
@@ -33,6 +34,7 @@ export type ExtensionDeps = {
   /** how often whoever waits for a person may ask */
   pacePolling: ProviderExtension;
   tokenExchange: Pick<TokenExchange, 'extension'>;
+  refusals: Pick<Refusals, 'extension'>;
   /** true for the secret that a client had before its latest rotation, within its grace time */
   isPreviousSecret(clientId: string, secret: string): Promise<boolean> | boolean;
   /** a client that nobody here made was given a token */
@@ -42,6 +44,7 @@ export type ExtensionDeps = {
 /** All that is attached to a provider when it is built. */
 export function createProviderExtensions(deps: ExtensionDeps): readonly ProviderExtension[] {
   return [
+    deps.refusals.extension,
     answerUnavailable,
     dressForwardingForms(deps.forward),
     joinParallelSignIns,
@@ -93,6 +96,12 @@ const noteUses =
     });
   };
 
+/** The grant that was asked for; what is none may be anything that somebody typed. */
+const grantTypeOf = (value: unknown): string =>
+  typeof value === 'string' && /^(authorization_code|refresh_token|client_credentials|urn:(ietf|openid):params:[a-z:_-]{1,60})$/.test(value)
+    ? value
+    : 'unknown';
+
 /** What the library reports becomes audit events; its failures go to the log. */
 const reportEvents =
   ({ audit, log, metrics }: ExtensionDeps): ProviderExtension =>
@@ -119,7 +128,7 @@ const reportEvents =
         outcome: 'failure',
         clientId: ctx.oidc.client?.clientId,
         ip: ctx.ip,
-        detail: { error: error.message, grant_type: String(ctx.oidc.params?.grant_type ?? '').slice(0, 60) },
+        detail: { error: error.message, grant_type: grantTypeOf(ctx.oidc.params?.grant_type) },
       });
     });
     provider.on('grant.revoked', (ctx, grantId) => {

@@ -2,6 +2,8 @@ import type { Config } from '../config/index.js';
 import type { Audit } from '../platform/audit/index.js';
 import type { SecretStore } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
+import type { Explanations } from '../platform/explanations/index.js';
+import { cookieNames, findRequestId } from '../platform/http/index.js';
 import type { RateLimiter } from '../platform/limits/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { Metrics } from '../platform/metrics/index.js';
@@ -19,10 +21,12 @@ import { type ClientCertificates, createClientCertificates } from './client-cert
 import { type ClientDocuments, createClientDocuments, createProviderClients } from './client-documents/index.js';
 import type { Clients } from './clients/index.js';
 import { createPairwiseSubject, type PairwiseSubject } from './pairwise-subjects.js';
+import { createRefusals, type Refusals } from './refusals/index.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
+/** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
+import type { Resources } from './resources/index.js';
 import { createTokenReuseReport, type TokenReuseDeps } from './token-reuse.js';
 
-/** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
 export type ProviderStore = {
   adapter: ReturnType<typeof createAdapterFactory>;
   requests: RequestContexts;
@@ -34,11 +38,13 @@ export type ProviderStore = {
   pairwiseSubject: PairwiseSubject;
   certificates: ClientCertificates;
   clientDocuments: ClientDocuments;
+  refusals: Refusals;
 };
 
 export type ProviderStoreDeps = {
   config: Pick<
     Config,
+    | 'issuerUrl'
     | 'interactionTtlSeconds'
     | 'refreshReuseWindowSeconds'
     | 'notifyTokenReuse'
@@ -51,6 +57,8 @@ export type ProviderStoreDeps = {
   clients: Pick<Clients, 'find' | 'findProviderMetadata' | 'readDocument' | 'keepDocument'>;
   outbound: Outbound;
   limits: Pick<RateLimiter, 'consume'>;
+  resources: Pick<Resources, 'list' | 'scopes'>;
+  explanations: Pick<Explanations, 'note'>;
   audit: Audit;
   metrics: Pick<Metrics, 'tokenReuseDetected'>;
   log: Logger;
@@ -105,5 +113,6 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
     pairwiseSubject: createPairwiseSubject(secrets.pairwiseSalt),
     certificates,
     clientDocuments,
+    refusals: createRefusals({ ...deps, sessionCookie: cookieNames(config.issuerUrl).host('session'), requestIdOf: findRequestId }),
   };
 }

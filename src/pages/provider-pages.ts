@@ -16,6 +16,7 @@ export function createProviderPages({
   findClient,
   findAccount,
   listTold,
+  explain,
   development,
   log,
 }: {
@@ -24,6 +25,8 @@ export function createProviderPages({
   findAccount(accountId: string): Promise<Account | null>;
   /** those of the applications that hear of a sign-out */
   listTold(clientIds: readonly string[]): Promise<string[]>;
+  /** notes why, and tells the id under which it can be asked for */
+  explain(ctx: Parameters<ProviderPages['error']>[0], error: Error): string | undefined;
   development: boolean;
   log: Logger;
 }): ProviderPages {
@@ -35,6 +38,7 @@ export function createProviderPages({
     async error(ctx, out, error) {
       const status = ctx.status >= 400 ? ctx.status : 400;
       if (status >= 500) log.error({ err: error }, 'the provider failed');
+      const reference = status < 500 ? explain(ctx, error) : undefined;
       if (ctx.accepts('html', 'json') === 'json') {
         ctx.status = status;
         ctx.set('Cache-Control', 'no-store');
@@ -47,6 +51,7 @@ export function createProviderPages({
         'error',
         {
           status,
+          reference,
           code: status === 503 ? 'database.unavailable' : status >= 500 ? 'server_error' : errorCode(out, error, ctx.oidc?.route),
           ...(development
             ? {

@@ -73,7 +73,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     provider = new Provider(issuer, configuration);
-    const audit = { record: async () => {} } as unknown as Parameters<typeof createProviderExtensions>[0]['audit'];
+    const audit = { record: async () => {}, recordSoon() {} } as unknown as Parameters<typeof createProviderExtensions>[0]['audit'];
     const jwtAccessTokens = { find: async () => null, revoke: async () => ({ grantId: null }) };
     const extensions = createProviderExtensions({
       audit,
@@ -87,6 +87,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       deviceFlow: { extensions: [] },
       pacePolling() {},
       tokenExchange: { extension() {} },
+      refusals: { extension() {} },
       metrics: createMetrics(),
       refreshUses: createRefreshUses(),
     });

@@ -30,6 +30,7 @@ describe.each(databases)('the purge on %s', (provider) => {
     await store.db.client.account.create({ data: { id: 'a', email: 'a@example.com', createdAt: at, updatedAt: at } });
     await store.db.client.signInDevice.create({ data: { accountId: 'a', deviceHash: 'd', lastSeenAt: at, expiresAt: at } });
     await store.db.client.initialAccessToken.create({ data: { id: 'i', tokenHash: 't', createdAt: at, expiresAt: at } });
+    await store.db.client.explanation.create({ data: { id: 'e', payload: 'p', createdAt: at, expiresAt: new Date(Date.now() - 1000) } });
     expect(await store.purge.run()).toEqual({
       artifacts: 56,
       refresh_successors: 0,
@@ -38,6 +39,7 @@ describe.each(databases)('the purge on %s', (provider) => {
       one_time_tokens: 1,
       sign_in_devices: 1,
       limit_counters: 1,
+      explanations: 1,
       initial_access_tokens: 1,
     });
     expect(await store.purge.run()).toEqual({
@@ -48,6 +50,7 @@ describe.each(databases)('the purge on %s', (provider) => {
       one_time_tokens: 0,
       sign_in_devices: 0,
       limit_counters: 0,
+      explanations: 0,
       initial_access_tokens: 0,
     });
   });

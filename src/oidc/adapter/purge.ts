@@ -10,6 +10,7 @@ export type PurgeKind =
   | 'one_time_tokens'
   | 'sign_in_devices'
   | 'limit_counters'
+  | 'explanations'
   | 'initial_access_tokens';
 export type PurgeCounts = Record<PurgeKind, number>;
 
@@ -47,6 +48,7 @@ export function createPurge({ db, batchSize = 500 }: { db: Database; batchSize?:
       client.$executeRaw`DELETE FROM sign_in_devices WHERE account_id ${expired(sql`account_id FROM sign_in_devices`, 0)} AND expires_at < ${nowDate()}`,
     initial_access_tokens: () =>
       client.$executeRaw`DELETE FROM initial_access_tokens WHERE id ${expired(sql`id FROM initial_access_tokens`, 0)}`,
+    explanations: () => client.$executeRaw`DELETE FROM explanations WHERE id ${expired(sql`id FROM explanations`, 0)}`,
     limit_counters: () => client.$executeRaw`DELETE FROM limit_counters WHERE key ${expired(sql`key FROM limit_counters`, 0)}`,
   };
   return {

@@ -54,6 +54,7 @@ export const auditEventTypes = [
   'signing_key.revoked',
   'secrets.resealed',
   'database.restored',
+  'client.refused',
   'audit.continued',
   'webhook.created',
   'webhook.deleted',

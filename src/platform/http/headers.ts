@@ -20,6 +20,9 @@ export const nonceOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).n
 /** The id under which this request stands in the log; shown to people as the reference of an error. */
 export const requestIdOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).requestId;
 
+/** The same where there may be none: a request that the server makes of itself. */
+export const findRequestId = (ctx: Pick<Context, 'res'>): string | undefined => states.get(ctx.res)?.requestId;
+
 function policyOf({ nonce, formActions, imageHosts, https }: PageState): string {
   return [
     "default-src 'none'",

@@ -1,10 +1,11 @@
 /**
- * Owns: how the parts that keep record of what happens hang together: events, their chain, webhooks, and messages to others.
+ * Owns: how the parts that keep record of what happens hang together: events, their chain, webhooks, explanations of refusals, and messages to others.
  * Does not own: any of them.
  */
 import { type Audit, type AuditEvent, type AuditTrail, createAudit, createAuditTrail } from '../audit/index.js';
 import type { SecretStore } from '../crypto/index.js';
 import type { Database } from '../db/index.js';
+import { createExplanations, type Explanations } from '../explanations/index.js';
 import type { Logger } from '../log/index.js';
 import type { Outbound } from '../outbound/index.js';
 import { createOutbox, type Outbox } from '../outbox/index.js';
@@ -15,6 +16,9 @@ export type Records = {
   auditTrail: AuditTrail;
   outbox: Outbox;
   webhooks: Webhooks;
+  explanations: Explanations;
+  /** Writes what was kept back to be written together. */
+  flushRecords(): Promise<void>;
 };
 
 export type RecordsDeps = {
@@ -32,5 +36,10 @@ export function createRecords({ db, secrets, log, outbound, onEvent }: RecordsDe
   const audit = createAudit({ db, key, log, onEvent });
   const outbox = createOutbox({ db, sealer, log });
   const webhooks = createWebhooks({ db, sealer, outbox, outbound, audit });
-  return { audit, outbox, webhooks, auditTrail: createAuditTrail({ db, key, log, onChained: webhooks.onChained }) };
+  const explanations = createExplanations({ db, sealer, log });
+  return {
+    ...{ audit, outbox, webhooks, explanations },
+    auditTrail: createAuditTrail({ db, key, log, onChained: webhooks.onChained }),
+    flushRecords: async () => void (await Promise.all([audit.flush(), explanations.flush()])),
+  };
 }
