@@ -49,7 +49,7 @@ describe.runIf(pgbouncer)('PostgreSQL behind a pooler in transaction mode', () =
       servers.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json() as Promise<{ keys: { kid: string }[] }>),
     );
     expect(one?.keys.map(({ kid }) => kid).sort()).toEqual(other?.keys.map(({ kid }) => kid).sort());
-    expect(await first.services.db.client.accountRole.count()).toBe(1);
+    expect(await first.services.db.client.account.count()).toBe(1);
   });
 
   it('somebody signs in, and of 40 parallel refreshes at two servers all get the same one successor', async () => {
