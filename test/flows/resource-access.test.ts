@@ -1,4 +1,7 @@
+import type { Client } from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resourceServerFor, resourceServerOf } from '../../src/oidc/resource-access.js';
+import { parseResources } from '../../src/oidc/resources/index.js';
 import { API } from '../support/declarations.js';
 import { startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
@@ -50,6 +53,21 @@ describe('a resource server', () => {
     const response = await fetch(`${server.url}/authorize?${query}`, { redirect: 'manual' });
     expect(response.status).toBe(303);
     expect(new URL(String(response.headers.get('location'))).searchParams.get('error')).toBe('invalid_target');
+  });
+});
+
+describe('a resource server that is kept from clients that nobody here made', () => {
+  it.each([
+    ['registered itself', 'registered', false],
+    ['describes itself', 'document', false],
+    ['comes from outside of the registry', undefined, false],
+    ['an operator made', 'operator', true],
+    ['was declared', 'declared', true],
+  ])('for one that %s', (_which, client_source, allowed) => {
+    const [declared] = parseResources([{ identifier: API, name: 'Orders', scopes: ['orders:read'], unverified_clients: false }]);
+    const ask = () => resourceServerFor(resourceServerOf(declared ?? null), { client_source } as unknown as Client, 'authorization_code');
+    if (allowed) expect(ask().scope).toBe('orders:read');
+    else expect(ask).toThrow(expect.objectContaining({ error: 'invalid_target' }));
   });
 });
 

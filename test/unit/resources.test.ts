@@ -23,6 +23,7 @@ describe('resource servers', () => {
       accessTokenFormat: 'jwt',
       accessTokenTtlSeconds: 60,
       accessTokenClaims: [],
+      unverifiedClients: true,
     });
     expect([...resources.scopes()]).toEqual(['orders:read', 'orders:write']);
     for (const other of ['https://api.example/orders/', 'https://API.example/orders', '__proto__', ''])
