@@ -1,12 +1,13 @@
 /** Composition root with HTTP: services in, a request handler out. What runs before what is decided here and nowhere else. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa from 'koa';
-import { createApi, createClientRegistrationRoutes, createJwksRoutes, createProbeRoutes } from './api/index.js';
+import { createApi, createClientRegistrationRoutes, createProbeRoutes } from './api/index.js';
 import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { createCiba } from './oidc/ciba/index.js';
 import { buildConfiguration, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
+import { createPublicDocuments } from './oidc/documents.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -32,15 +33,7 @@ import { createRecoveryPages } from './pages/recovery/index.js';
 import { createRegistrationPages } from './pages/registration/index.js';
 import { createStartPages } from './pages/start/index.js';
 import { createHealth, type Health } from './platform/health/index.js';
-import {
-  cookieNames,
-  createAdmission,
-  createCsrf,
-  requestLog,
-  requestMetrics,
-  securityHeaders,
-  serveAssets,
-} from './platform/http/index.js';
+import { cookieNames, createAdmission, createCsrf, createHardening, createObservation, serveAssets } from './platform/http/index.js';
 import type { Services } from './services.js';
 
 export type App = {
@@ -167,12 +160,18 @@ export function createApp(services: Services): App {
   });
   const passwordMinLength = MIN_PASSWORD_CHARS;
 
+  const harden = createHardening({ https: names.secure });
+  const { observe, noteRoute } = createObservation({ log, metrics: services.metrics, providerRoute: providerRouteOf });
+  const documents = createPublicDocuments({ issuerUrl: config.issuerUrl, holder, jwksDocument: services.signingKeys.jwksDocument });
   const koa = new Koa({ keys: config.cookieSecrets, proxy: true });
   koa.on('error', (error) => log.error({ err: error }, 'a response failed'));
-  koa.use(securityHeaders({ https: names.secure }));
-  koa.use(requestMetrics(services.metrics, providerRouteOf));
-  koa.use(requestLog(log));
+  koa.use(noteRoute);
   koa.use(createErrorEdge({ pages, log, explanations: services.explanations }));
+  const failures = new WeakMap<ServerResponse, unknown>();
+  koa.use((ctx, next) => {
+    if (failures.has(ctx.res)) throw failures.get(ctx.res);
+    return next();
+  });
   koa.use(serveAssets(services.renderer.assets));
   const ownOrigins = new Set(config.firstPartyOrigins);
   const api = config.firstPartyApi
@@ -195,7 +194,6 @@ export function createApp(services: Services): App {
   const routers = [
     createProbeRoutes({ health }),
     ...(api?.documents ?? []),
-    createJwksRoutes({ jwksDocument: services.signingKeys.jwksDocument }),
     ...(config.registrationOfClients === 'off'
       ? []
       : [
@@ -264,7 +262,8 @@ export function createApp(services: Services): App {
     ...(development && services.mailer.mailbox ? [createDevMailboxPages({ pages, mailbox: services.mailer.mailbox })] : []),
   ];
   for (const router of routers) koa.use(router.routes());
-  koa.use(mountProvider(holder));
+  const provider = mountProvider(holder);
+  koa.use(provider.redirectForms);
 
   const certificateHeaders = [config.clientCertificateHeader, config.clientCertificateVerifiedHeader].filter((name) => name !== undefined);
   const admit = createAdmission({
@@ -280,7 +279,19 @@ export function createApp(services: Services): App {
     provider: holder,
     firstParty,
     handle(request, response) {
-      if (admit(request, response)) void callback(request, response);
+      if (!admit(request, response)) return;
+      harden(response);
+      observe(request, response);
+      const ours = () => void callback(request, response);
+      const theirs = () =>
+        void provider.handle(request, response).catch((error: unknown) => {
+          failures.set(response, error);
+          ours();
+        });
+      if (documents.answer(request, response, theirs)) return;
+      // What the library answers alone needs nothing of what stands around our pages, but where it fails.
+      if (provider.answersAlone(request)) theirs();
+      else ours();
     },
   };
 }

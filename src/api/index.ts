@@ -4,5 +4,4 @@
  */
 export { type Api, type ApiDeps, createApi } from './api.js';
 export { createClientRegistrationRoutes } from './client-registration/index.js';
-export { createJwksRoutes } from './jwks.js';
 export { createProbeRoutes } from './probes.js';

@@ -1,22 +1,35 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
 import { readForm } from '../platform/http/index.js';
 import { isProviderPath, routes } from './configuration.js';
 import type { ProviderHolder } from './provider.js';
 
-/** Hands over what oidc-provider answers; all other paths go on. */
-export function mountProvider(holder: Pick<ProviderHolder, 'handle'>): Middleware {
-  return async (ctx, next) => {
-    if (!isProviderPath(ctx.path)) return next();
-    // A form posted from another site carries no SameSite=Lax cookies; the GET it is redirected to does.
-    if (ctx.method === 'POST' && (ctx.path === routes.authorization || ctx.path === routes.end_session)) {
+export type MountedProvider = {
+  /** True for what oidc-provider answers by itself, as the application that it is. */
+  answersAlone(request: IncomingMessage): boolean;
+  /** Answers it, in the headers set so far. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** A form posted from another site carries no SameSite=Lax cookies; the GET it is redirected to does. */
+  redirectForms: Middleware;
+};
+
+const FORMS = new Set<string>([routes.authorization, routes.end_session]);
+const pathOf = ({ url = '/' }: IncomingMessage) => url.split('?', 1)[0] ?? '/';
+
+export function mountProvider(holder: Pick<ProviderHolder, 'handle'>): MountedProvider {
+  const isForm = (method: string | undefined, path: string) => method === 'POST' && FORMS.has(path);
+  return {
+    answersAlone: (request) => isProviderPath(pathOf(request)) && !isForm(request.method, pathOf(request)),
+    handle(request, response) {
+      // Not every answer of the library says so; the metadata alone may be kept.
+      if (!pathOf(request).startsWith('/.well-known/')) response.setHeader('Cache-Control', 'no-store');
+      return holder.handle(request, response);
+    },
+    async redirectForms(ctx, next) {
+      if (!isForm(ctx.method, ctx.path)) return next();
       const form = await readForm(ctx);
       ctx.status = 303;
-      return ctx.redirect(`${ctx.path}?${new URLSearchParams([...form])}`);
-    }
-    // Not every answer of the library says so; the metadata alone may be kept.
-    if (!ctx.path.startsWith('/.well-known/')) ctx.set('Cache-Control', 'no-store');
-    // The provider is an application of its own and answers by itself, in the headers set so far.
-    ctx.respond = false;
-    return holder.handle(ctx.req, ctx.res);
+      ctx.redirect(`${ctx.path}?${new URLSearchParams([...form])}`);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Context, Middleware } from 'koa';
 
@@ -59,8 +59,40 @@ export function allowImage(ctx: Pick<Context, 'res'>, uri: string | undefined): 
   ctx.res.setHeader('Content-Security-Policy', policyOf(state));
 }
 
-/** Gives every response its request id and the headers that keep a sign-in page its own. @param options.https whether the issuer is https */
-export function securityHeaders({ https }: { https: boolean }): Middleware {
+/**
+ * Gives every response its request id and the headers that keep a sign-in page its own. What helmet would set on each is asked of it once.
+ * @param options.https whether the issuer is https
+ */
+export function createHardening({ https }: { https: boolean }): (response: ServerResponse) => void {
+  const fixed = Object.entries({
+    ...headersOfHelmet({ https }),
+    'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()',
+  });
+  return (response) => {
+    const state: PageState = {
+      nonce: randomBytes(16).toString('base64'),
+      requestId: randomUUID(),
+      formActions: new Set(),
+      imageHosts: new Set(),
+      https,
+    };
+    states.set(response, state);
+    for (const [name, value] of fixed) response.setHeader(name, value);
+    response.setHeader('Content-Security-Policy', policyOf(state));
+    response.setHeader('X-Request-Id', state.requestId);
+  };
+}
+
+/** The same for an application of Koa's that stands alone. */
+export function securityHeaders(options: { https: boolean }): Middleware {
+  const harden = createHardening(options);
+  return (ctx, next) => {
+    harden(ctx.res);
+    return next();
+  };
+}
+
+function headersOfHelmet({ https }: { https: boolean }): Record<string, string> {
   const harden = helmet({
     contentSecurityPolicy: false,
     // Applications read tokens and metadata across origins; CORS, not this, decides who may.
@@ -70,19 +102,11 @@ export function securityHeaders({ https }: { https: boolean }): Middleware {
     referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'deny' },
   });
-  return async (ctx, next) => {
-    const state: PageState = {
-      nonce: randomBytes(16).toString('base64'),
-      requestId: randomUUID(),
-      formActions: new Set(),
-      imageHosts: new Set(),
-      https,
-    };
-    states.set(ctx.res, state);
-    await new Promise<void>((resolve, reject) => harden(ctx.req, ctx.res, (error?: unknown) => (error ? reject(error) : resolve())));
-    ctx.set('Content-Security-Policy', policyOf(state));
-    ctx.set('Permissions-Policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()');
-    ctx.set('X-Request-Id', state.requestId);
-    await next();
+  const headers: Record<string, string> = {};
+  const response = {
+    setHeader: (name: string, value: string) => void Object.assign(headers, { [name]: value }),
+    removeHeader: () => undefined,
   };
+  harden({} as IncomingMessage, response as unknown as ServerResponse, () => undefined);
+  return headers;
 }
