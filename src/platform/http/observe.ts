@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
-import type { Logger } from '../log/index.js';
+import { type Logger, withoutRedaction } from '../log/index.js';
 import type { Metrics } from '../metrics/index.js';
 import { requestIdOf } from './headers.js';
 
@@ -29,6 +29,7 @@ export function createObservation({
   providerRoute(path: string): string | undefined;
 }): Observation {
   const matched = new WeakMap<ServerResponse, string>();
+  const lines = withoutRedaction(log);
   return {
     observe(request, response) {
       const startedAt = performance.now();
@@ -45,7 +46,7 @@ export function createObservation({
           seconds: ms / 1000,
         });
         const told = path.slice(0, MAX_PATH_CHARS);
-        log[status >= 500 ? 'error' : isProbe(path) ? 'debug' : 'info'](
+        lines[status >= 500 ? 'error' : isProbe(path) ? 'debug' : 'info'](
           // Admission has left one address there: who asks, as far as it is believed.
           {
             request_id: requestIdOf({ res: response }),
