@@ -55,6 +55,7 @@ describe('an application that asks a person (CIBA) is refused', () => {
     ['a user_code', { login_hint: 'a@example.com', user_code: '1234' }, 'invalid_request'],
     ['a request_context', { login_hint: 'a@example.com', request_context: '{}' }, 'invalid_request'],
     ['single claims', { login_hint: 'a@example.com', claims: '{"userinfo":{"email":null}}' }, 'invalid_request'],
+    ['details', { login_hint: 'a@example.com', authorization_details: '[{"type":"a"}]' }, 'invalid_authorization_details'],
     [
       'a class of sign-ins that nobody reaches',
       { login_hint: 'a@example.com', scope: 'openid orders:read', resource: API, acr_values: 'urn:none' },

@@ -2,7 +2,8 @@
 import { jwtVerify } from 'jose';
 import { expect } from 'vitest';
 import { API } from '../declarations.js';
-import { claimsIn, HOST, type Proofs, type Setting } from './setting.js';
+import { consent } from '../people.js';
+import { BANK, claimsIn, HOST, type Proofs, type Setting } from './setting.js';
 
 /** Of OpenID Connect Core and IANA's registry, and some that must never be there. */
 const OTHER_CLAIMS = [
@@ -104,6 +105,22 @@ export const requestProofs: Proofs = {
       const claims = JSON.stringify({ id_token: { acr: { essential: true, value: acr } } });
       await expectRefusal(setting, { claims }, /unmet_authentication_requirements/);
       await expectRefusal(setting, { acr_values: acr, scope: 'openid orders:read', resource: API }, /unmet_authentication_requirements/);
+    },
+  },
+  authorization_details_types_supported: {
+    async keeps(setting, type) {
+      const app = await setting.register({ authorization_details_types: [type] });
+      const authorization_details = JSON.stringify([{ type, amount: 12 }]);
+      const { page } = await setting.authorize(app, { scope: 'openid accounts', resource: BANK, authorization_details });
+      const allowed = await consent(setting.browser, page);
+      const code = new URL(String(allowed.headers.get('location'))).searchParams.get('code');
+      expect((await setting.redeem(app, code, { resource: BANK })).body.authorization_details).toEqual([{ type, amount: 12 }]);
+    },
+    others: ['transfer', 'account_information', 'openid_credential'],
+    async refuses(setting, type) {
+      const authorization_details = JSON.stringify([{ type, amount: 12 }]);
+      await expectRefusal(setting, { scope: 'openid accounts', resource: BANK, authorization_details }, /invalid_authorization_details/);
+      await setting.expectNoClientWith('authorization_details_types', [type]);
     },
   },
   code_challenge_methods_supported: {

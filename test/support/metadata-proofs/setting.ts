@@ -3,6 +3,7 @@ import { createRemoteJWKSet } from 'jose';
 import { expect } from 'vitest';
 import { makeKey, type SigningKey } from '../assertions.js';
 import { Browserless, type Page } from '../browserless.js';
+import { declare, declaredResources } from '../declarations.js';
 import { createPerson, signIn } from '../people.js';
 import { startDeclaredServer } from '../relying-party.js';
 import type { TestServer } from '../server.js';
@@ -14,6 +15,15 @@ export type Answer = { status: number; text: string; body: Record<string, unknow
 
 export const HOST = 'https://client.example.net';
 export const REDIRECT = `${HOST}/callback`;
+
+/** A resource server at which people are asked about details. */
+export const BANK = 'https://bank.example.com';
+const bank = {
+  ...{ identifier: BANK, name: 'Example Bank', scopes: ['accounts'] },
+  authorization_details_types: [
+    { type: 'payment', description: 'Pay', members: { amount: { kind: 'number', label: 'Amount', min: 1, max: 100 } } },
+  ],
+};
 
 /** Settings under which everything that can be advertised is. */
 const EVERYTHING = {
@@ -33,8 +43,9 @@ export type Setting = Awaited<ReturnType<typeof openSetting>>;
 export async function openSetting() {
   const pages = new Map<string, object>();
   const told: { url: string; body: string }[] = [];
+  const declared = declare({ resources: [...declaredResources, bank] });
   const server: TestServer = await startDeclaredServer({
-    env: EVERYTHING,
+    env: { ...EVERYTHING, ...declared.env },
     outbound: {
       async fetch({ url, method, body }) {
         if (method === 'POST') told.push({ url: String(url), body: String(body) });
@@ -135,7 +146,10 @@ export async function openSetting() {
     ...{ server, metadata, oauthMetadata, endpoint, person, browser, pages, told },
     ...{ register, post, requestOf, send, authorize, redeem, flow, expectNoClientWith },
     keys: createRemoteJWKSet(new URL(endpoint('jwks_uri'))),
-    close: () => server.close(),
+    async close() {
+      await server.close();
+      declared.remove();
+    },
   };
 }
 
