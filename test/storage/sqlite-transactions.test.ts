@@ -35,6 +35,20 @@ describe('a transaction on SQLite', () => {
     expect(await names()).toEqual(['a', 'b']);
   });
 
+  it('writes a time as everything else does: by Prisma, alone, in a transaction, past the client', async () => {
+    const { client } = test.db;
+    const at = new Date('2026-11-28T12:00:00.120Z');
+    const insertion = (key: string) => sql`INSERT INTO limit_counters (key, count, level, expires_at) VALUES (${key}, 1, 0, ${at})`;
+    await client.limitCounter.create({ data: { key: 'prisma', count: 1, level: 0, expiresAt: at } });
+    await client.$executeRaw(insertion('alone'));
+    await client.$transaction([client.$executeRaw(insertion('transaction'))]);
+    await test.db.execute(insertion('past'));
+    const rows = await client.$queryRaw<{ time: string }[]>`SELECT CAST(expires_at AS TEXT) || '' AS time FROM limit_counters`;
+    expect(rows.map(({ time }) => time)).toEqual(Array(4).fill('2026-11-28T12:00:00.120+00:00'));
+    const { count } = await client.limitCounter.updateMany({ where: { expiresAt: at }, data: { count: 2 } });
+    expect(count).toBe(4);
+  });
+
   it('writes nothing more after any other failure, though somebody caught it, and the next one works', async () => {
     const outcome = run(async (tx) => {
       await insert(tx, 'a');

@@ -19,9 +19,9 @@ export class SqliteAdapter extends PrismaLibSql {
     const adapter = (await super.connect()) as SqlDriverAdapter & { onError(error: unknown): never };
     const opened = this.#opened;
     if (opened) {
-      adapter.executeRaw = async ({ sql, args }: SqlQuery) => {
+      adapter.executeRaw = async ({ sql, args, argTypes }: SqlQuery) => {
         try {
-          return await opened.write({ sql, args: args.map(toColumn) });
+          return await opened.write({ sql, args: args.map((arg, index) => toColumn(arg, argTypes[index]?.scalarType)) });
         } catch (error) {
           return adapter.onError(error);
         }
@@ -31,5 +31,17 @@ export class SqliteAdapter extends PrismaLibSql {
   }
 }
 
-/** Times are text that is in order, as Prisma writes them. */
-const toColumn = (value: unknown): unknown => (value instanceof Date ? value.toISOString().replace('Z', '+00:00') : value);
+const timeText = (time: Date): string => time.toISOString().replace('Z', '+00:00');
+
+/**
+ * A value as the adapter itself would store it: Prisma's client hands several types over as text and says beside it what they are. Times are text
+ * whose order is that of time, so all of them must be written alike.
+ */
+function toColumn(value: unknown, type: string | undefined): unknown {
+  if (value instanceof Date) return timeText(value);
+  if (typeof value !== 'string') return value;
+  if (type === 'datetime') return timeText(new Date(value));
+  if (type === 'bigint') return BigInt(value);
+  if (type === 'decimal') return Number.parseFloat(value);
+  return type === 'bytes' ? Buffer.from(value, 'base64') : value;
+}
