@@ -42,7 +42,7 @@ export async function serve(config: Config): Promise<void> {
       log.warn('not everything was finished when the time was up');
       process.exit(0);
     }, STOP_TIMEOUT_MS).unref();
-    const finished = await server.close({ timeoutMs: REQUESTS_TIMEOUT_MS, keepIdle: retired });
+    const finished = await server.close({ timeoutMs: REQUESTS_TIMEOUT_MS, keepIdle: retired || delaySeconds > 0 });
     if (!finished) log.warn('requests were still under way when the time was up');
     await jobs;
     await services.close();

@@ -77,7 +77,7 @@ function addRotation(keys: Command, cli: Cli): void {
         const steps = await signingKeys.rotate({ force });
         const found = await signingKeys.list();
         cli.print(
-          { data: { steps, keys: found.map(dataOf) }, text: `Rotated. Running servers follow within a second.\n${keyTable(found)}` },
+          { data: { steps, keys: found.map(dataOf) }, text: `Rotated. Running servers follow within two seconds.\n${keyTable(found)}` },
           { json },
         );
       });

@@ -7,7 +7,7 @@ export type GracefulServer = {
   discourage(): void;
   /**
    * Takes no more connections; answers what is under way and what comes on connections that are there. Resolves when all are closed. Those that
-   * are idle are closed at once, or, where somebody else has taken the port over, when their keep-alive time is up, since a request may be on its way.
+   * are idle are closed at once, or, where others go on serving, when their keep-alive time is up, which clients know: a request may be on its way.
    * @param options.timeoutMs then the rest is cut off
    * @returns whether everything was finished by itself
    */
@@ -69,7 +69,7 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
         let quietMs = 0;
         const watch = setInterval(() => {
           quietMs = underWay.size === 0 ? quietMs + WATCH_MS : 0;
-          if (!keepIdle && quietMs >= QUIET_MS) server.closeAllConnections();
+          if (quietMs >= (keepIdle ? server.keepAliveTimeout + QUIET_MS / 2 : QUIET_MS)) server.closeAllConnections();
         }, WATCH_MS);
         const closed = () => {
           clearTimeout(cut);
