@@ -31,7 +31,7 @@ export type EmailChange = {
   /** The address that waits to be confirmed, if one does. */
   findPending(accountId: string): Promise<{ newEmail: string; expiresAt: Date } | null>;
   /** Gives up what waits; harmless when nothing does. */
-  cancel(accountId: string): Promise<void>;
+  cancel(accountId: string, by?: { ip?: string | undefined }): Promise<void>;
   /** What the page that the link opens may know; uses nothing up. */
   inspect(token: string): Promise<{ state: TokenState; newEmail?: string; oldEmail?: string }>;
   /**
@@ -160,7 +160,12 @@ export function createEmailChangeService(deps: EmailChangeDeps): EmailChange {
       return { newEmail: read(content).to, expiresAt: content.expiresAt };
     },
 
-    cancel,
+    async cancel(accountId, { ip } = {}) {
+      const pending = await tokens.listLive(KIND, { accountId });
+      await cancel(accountId);
+      if (pending.length > 0)
+        await audit.record({ type: 'email.change_cancelled', outcome: 'success', actorId: accountId, subjectId: accountId, ip });
+    },
 
     async inspect(token) {
       const opened = await open(token);

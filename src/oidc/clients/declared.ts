@@ -1,3 +1,4 @@
+import type { AuditEventType } from '../../platform/audit/index.js';
 import type { ChangeFeed } from '../../platform/changes/index.js';
 import { addSeconds, nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
@@ -52,7 +53,7 @@ export async function applyDeclared(
     context: MetadataContext;
     secretGraceSeconds: number;
     fetchSector: FetchSector;
-    record: (type: string, clientId: string) => Promise<void>;
+    record: (type: AuditEventType, clientId: string) => Promise<void>;
   },
 ): Promise<DeclaredReport> {
   const { repository, changes, record } = deps;

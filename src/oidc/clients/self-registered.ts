@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { AuditEventType } from '../../platform/audit/index.js';
 import type { ChangeFeed } from '../../platform/changes/index.js';
 import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import { randomId, safeEqual, sha256 } from '../../platform/crypto/index.js';
@@ -68,7 +69,7 @@ type Deps = {
   seal: (id: string, secret: string) => string;
   open: (row: ClientRow) => string | null;
   revokeByClient(id: string): Promise<unknown>;
-  record: (type: string, clientId: string, detail?: Record<string, string | number>) => Promise<void>;
+  record: (type: AuditEventType, clientId: string, detail?: Record<string, string | number>) => Promise<void>;
   log: Pick<Logger, 'error'>;
 };
 

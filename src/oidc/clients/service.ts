@@ -1,3 +1,4 @@
+import type { Audit, AuditEventType } from '../../platform/audit/index.js';
 import type { ChangeFeed } from '../../platform/changes/index.js';
 import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import { randomId, type Sealer, safeEqual } from '../../platform/crypto/index.js';
@@ -39,23 +40,13 @@ export type ClientSettings = SelfRegisteredSettings & {
 /** Ends whatever a client was given, its tokens included. */
 export type GrantEnder = { revokeByClient(clientId: string): Promise<unknown> };
 
-type Audit = {
-  record(event: {
-    type: string;
-    outcome: 'success' | 'failure';
-    actorId?: string;
-    clientId?: string;
-    detail?: Record<string, string | number | boolean>;
-  }): Promise<void>;
-};
-
 export type ClientsDeps = {
   db: Pick<Database, 'client' | 'isUniqueViolation'>;
   sealer: Sealer;
   changes: Pick<ChangeFeed, 'write' | 'subscribe' | 'catchUp'>;
   grants: GrantEnder;
   resources?: Pick<Resources, 'find' | 'scopes' | 'findDetailsType'>;
-  audit?: Audit;
+  audit?: Pick<Audit, 'record'>;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Without it no client can have a `sector_identifier_uri`, except those of a declaration. */
   fetchSector?: FetchSector;
@@ -150,7 +141,7 @@ export function createClients(deps: ClientsDeps): Clients {
   const seal = (id: string, secret: string) => sealer.seal(secret, secretContextOf(id));
 
   /** The row is there; its audit line must not be what fails. */
-  async function record(type: string, clientId: string, { actorId }: By = {}): Promise<void> {
+  async function record(type: AuditEventType, clientId: string, { actorId }: By = {}): Promise<void> {
     try {
       await audit?.record({ type, outcome: 'success', clientId, ...(actorId ? { actorId } : {}) });
     } catch (error) {

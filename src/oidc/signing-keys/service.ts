@@ -1,4 +1,5 @@
 import type { JWK } from 'jose';
+import type { AuditEventType } from '../../platform/audit/index.js';
 import type { ChangeFeed } from '../../platform/changes/index.js';
 import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
@@ -100,7 +101,7 @@ export type SigningKeys = {
 
 type Audit = {
   record(event: {
-    type: string;
+    type: AuditEventType;
     outcome: 'success' | 'failure';
     actorId?: string;
     detail?: Record<string, string | number | boolean>;

@@ -66,7 +66,7 @@ export function createEmailPage({ pages, cookies, frameOf, entrance, identity, m
       await pages.form(ctx);
       const person = await entrance.enter(ctx, PATH);
       if (!person) return;
-      await identity.emailChange.cancel(person.account.id);
+      await identity.emailChange.cancel(person.account.id, { ip: ctx.ip });
       cookies.setNotice(ctx, 'email_change_cancelled');
       seeOther(ctx, PATH);
     },

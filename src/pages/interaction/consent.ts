@@ -69,7 +69,12 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
         throw new AppError('request.invalid', 400, 'The form says neither allow nor cancel.');
       if (details.prompt !== 'consent') throw new AppError('interaction.already_used', 400, 'This question was answered already.');
       ctx.status = 303;
-      if (decision === 'cancel') return ctx.redirect((await interactions.cancel(ctx.req, ctx.res)).next);
+      if (decision === 'cancel') {
+        const denied = await interactions.cancel(ctx.req, ctx.res);
+        const by = { actorId: details.accountId, subjectId: details.accountId, clientId: details.clientId, ip: ctx.ip };
+        if (denied.first) await audit.record({ type: 'consent.denied', outcome: 'success', ...by });
+        return ctx.redirect(denied.next);
+      }
       const account = await signedInAccount(details);
       const { next, first } = await interactions.finishConsent(ctx.req, ctx.res, { accountId: account.id });
       // A form that was sent twice is recorded and remembered once.
