@@ -205,6 +205,21 @@ describe('at the token endpoint', () => {
     expect(await refusalOf(refresh(String(token), asked))).toEqual({ error: 'invalid_authorization_details', status: 400 });
   });
 
+  test('what was allowed once is not had twice in one token, and what was allowed twice is', async () => {
+    const small = { ...PAYMENT, amount: 1 };
+    const twice = await grant(details(small, narrower, PAYMENT, PAYMENT));
+    const token = String(twice.refresh_token);
+    for (const asked of [
+      [small, small],
+      [PAYMENT, PAYMENT, PAYMENT],
+      [narrower, narrower, narrower, narrower],
+    ])
+      expect(await refusalOf(refresh(token, ...asked)), JSON.stringify(asked)).toMatchObject({ error: 'invalid_authorization_details' });
+    // Each can be placed, though not where it would fit first.
+    const answer = await refresh(token, narrower, PAYMENT, narrower, small);
+    expect(answer.authorization_details).toEqual([narrower, PAYMENT, narrower, small]);
+  });
+
   test('nobody gets details for whom no person was asked', async () => {
     const { page, checks } = await ask({});
     const tokens = await payer.finish(locationOf(page), checks, { resource: BANK });

@@ -3,6 +3,7 @@ import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSealer } from '../../src/platform/crypto/index.js';
 import { Browserless } from '../support/browserless.js';
+import { askRegistration, callback, registerClient } from '../support/client-registration.js';
 import { createDatabaseUrl, databases } from '../support/database.js';
 import { API, type DeclaredClient } from '../support/declarations.js';
 import { testEnvironment } from '../support/environment.js';
@@ -103,6 +104,27 @@ describe('a pairwise subject', () => {
     });
   });
 
+  test('of an application is never told to a client that moves to its sector after a person let that in', async () => {
+    const metadata = {
+      redirect_uris: [callback],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
+      subject_type: 'pairwise',
+    };
+    const stranger = await registerClient(server, metadata);
+    const party = await createRelyingParty(server, { ...metadata, client_id: stranger.client_id });
+    const { tokens, accountId: subject } = await obtainTokens(server, party, { person });
+    const moved = await askRegistration(stranger.registration_client_uri, {
+      method: 'PUT',
+      token: stranger.registration_access_token,
+      body: { ...metadata, client_id: stranger.client_id, redirect_uris: applications.books.redirect_uris },
+    });
+    expect(moved.status).toBe(200);
+    const refreshed = await oidc.refreshTokenGrant(party.config, String(tokens.refresh_token));
+    expect(refreshed.claims()?.sub).toBe(subject);
+    expect((await signIn('books')).accountId).not.toBe(subject);
+  });
+
   test('in an ID token is a hint for its own application', async () => {
     const { browser, tokens } = await signIn('books');
     const silently = async (hint: string | undefined) => {
@@ -122,7 +144,9 @@ describe.each(databases)('a pairwise subject on %s', (provider) => {
       const [oldKey, newKey] = [testEnvironment.KEY_ENCRYPTION_KEY, Buffer.from('another key of thirty-two bytes!').toString('base64')];
       const open = (key: string, url: string) => startTestServer({ databaseUrl: url, env: { KEY_ENCRYPTION_KEY: key } });
       const before = await open(oldKey, database.url);
-      const client = { sectorIdentifier: 'one.example.com' } as unknown as Parameters<typeof before.services.pairwiseSubject>[1];
+      const client = { sectorIdentifier: 'one.example.com', client_source: 'operator' } as unknown as Parameters<
+        typeof before.services.pairwiseSubject
+      >[1];
       const subject = before.services.pairwiseSubject('an-account', client);
       const [from, to] = [oldKey, newKey].map((key) => createSealer(Buffer.from(key, 'base64')));
       const rows = await before.services.db.client.secret.findMany();

@@ -2,7 +2,7 @@ import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../../platform/errors.js';
 import type { AuthorizationDetailsType, Resource, Resources } from '../resources/index.js';
 import { type Fact, factsOf } from './describe.js';
-import { isWithin } from './narrowing.js';
+import { areParts, isWithin } from './narrowing.js';
 import { findFault } from './validate.js';
 
 /** One entry of `authorization_details`. */
@@ -79,7 +79,7 @@ export function createAuthorizationDetails({
       authorizationDetailsForAccessToken(ctx, token, source) {
         const granted = source?.rar ?? [];
         const asked = detailsIn(ctx);
-        if (asked?.some((detail) => !granted.some((other) => isPartOf(find(detail.type)?.declared, detail, other))))
+        if (asked && !areParts(asked, granted, (detail, other) => isPartOf(find(detail.type)?.declared, detail, other)))
           throw refusal('more is asked for than was granted');
         return grantedFor(token.resourceServer?.audience, asked ?? granted);
       },

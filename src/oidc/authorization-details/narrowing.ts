@@ -19,3 +19,25 @@ function isMemberWithin(member: DetailsMember, asked: unknown, granted: unknown)
   if (member.kind === 'object') return isWithin(member.members, asked as object, granted as object);
   return asked === granted;
 }
+
+/**
+ * True when each of the asked is a part of a granted one that no other takes its part from: one payment that was allowed is not two (a matching in a
+ * bipartite graph, by augmenting paths).
+ */
+export function areParts<Detail>(
+  asked: readonly Detail[],
+  granted: readonly Detail[],
+  isPart: (one: Detail, other: Detail) => boolean,
+): boolean {
+  const takenBy = new Map<number, Detail>();
+  const place = (detail: Detail, looked: Set<number>): boolean =>
+    granted.some((other, at) => {
+      if (looked.has(at) || !isPart(detail, other)) return false;
+      looked.add(at);
+      const holder = takenBy.get(at);
+      if (holder !== undefined && !place(holder, looked)) return false;
+      takenBy.set(at, detail);
+      return true;
+    });
+  return asked.every((detail) => place(detail, new Set()));
+}
