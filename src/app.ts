@@ -281,17 +281,18 @@ export function createApp(services: Services): App {
     handle(request, response) {
       if (!admit(request, response)) return;
       harden(response);
-      observe(request, response);
-      const ours = () => void callback(request, response);
-      const theirs = () =>
-        void provider.handle(request, response).catch((error: unknown) => {
-          failures.set(response, error);
-          ours();
-        });
-      if (documents.answer(request, response, theirs)) return;
-      // What the library answers alone needs nothing of what stands around our pages, but where it fails.
-      if (provider.answersAlone(request)) theirs();
-      else ours();
+      observe(request, response, () => {
+        const ours = () => void callback(request, response);
+        const theirs = () =>
+          void provider.handle(request, response).catch((error: unknown) => {
+            failures.set(response, error);
+            ours();
+          });
+        if (documents.answer(request, response, theirs)) return;
+        // What the library answers alone needs nothing of what stands around our pages, but where it fails.
+        if (provider.answersAlone(request)) theirs();
+        else ours();
+      });
     },
   };
 }

@@ -119,6 +119,7 @@ export async function createServices(
     log,
     poolSize: config.databaseConnections,
     onStatement: metrics.statementFinished,
+    slow: { fromMs: config.slowQueryMs, count: metrics.statementWasSlow },
   });
   try {
     return await buildServices(config, { db, declarations, metrics, log, settlesIn, mailer, outbound, requiresInteraction });

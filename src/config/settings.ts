@@ -271,6 +271,13 @@ export const settings = {
     schema: value.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     fallback: 'info',
   }),
+  slowQueryMs: setting({
+    name: 'SLOW_QUERY_MS',
+    group: 'Logs',
+    meaning: 'a database statement that takes so long is logged, without its values; 0: none is',
+    schema: value.integer(0, 600000),
+    fallback: '500',
+  }),
   logFormat: setting({
     name: 'LOG_FORMAT',
     group: 'Logs',

@@ -10,6 +10,8 @@ const OUTAGES: Record<DatabaseTrouble, string> = {
   read_only: 'the database cannot be written: it is read-only. Requests that write are answered 503 until it is not',
 };
 
+const MAX_STATEMENT_CHARS = 1000;
+
 /**
  * Brings the database up to date and opens it; its outages are told in the log, once when they begin and once when they are over.
  * @param options.directory where the migrations of both databases lie
@@ -21,12 +23,15 @@ export async function openCurrentDatabase({
   log,
   poolSize,
   onStatement,
+  slow,
 }: {
   url: string;
   directory: string;
-  log: Pick<Logger, 'info' | 'error'>;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
   poolSize?: number;
   onStatement?: (seconds: number) => void;
+  /** what took so many milliseconds is told in the log, and counted */
+  slow?: { fromMs: number; count(): void };
 }): Promise<Database> {
   const migrated = await migrate({ url, directory });
   if (migrated.ahead.length > 0) log.info({ migrations: migrated.ahead }, 'the database is of a newer version, which this one works with');
@@ -34,7 +39,15 @@ export async function openCurrentDatabase({
   return openDatabase({
     url,
     ...(poolSize ? { poolSize } : {}),
-    ...(onStatement ? { onStatement } : {}),
+    onStatement(seconds, text) {
+      onStatement?.(seconds);
+      if (!slow || slow.fromMs === 0 || seconds * 1000 < slow.fromMs) return;
+      slow.count();
+      log.warn(
+        { ms: Math.round(seconds * 1000), statement: text?.replace(/\s+/g, ' ').slice(0, MAX_STATEMENT_CHARS) },
+        'a statement was slow',
+      );
+    },
     outage: {
       began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
       ended: (trouble) => log.info({ trouble }, 'the database is back'),

@@ -88,8 +88,8 @@ export async function openDatabase({
   url: string;
   poolSize?: number;
   outage?: OutageListener;
-  /** hears how many seconds each statement took */
-  onStatement?: (seconds: number) => void;
+  /** hears how many seconds each statement took, and its text, which has no values in it */
+  onStatement?: (seconds: number, text: string | undefined) => void;
 }): Promise<Database> {
   const provider = databaseProviderOf(url);
   const vitals = createVitals({ outage, write: (text) => tryToWrite(client, text) });

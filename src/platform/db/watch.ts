@@ -6,8 +6,8 @@ export type StatementWatcher = {
   failed(trouble: DatabaseTrouble, error: unknown): void;
   /** Called after every statement that went through, so it must cost nothing. */
   succeeded(): void;
-  /** How long a statement took, from asking the driver to its answer. */
-  took?(seconds: number): void;
+  /** How long a statement took, from asking the driver to its answer; its text has places for values, never the values. */
+  took?(seconds: number, text: string | undefined): void;
 };
 
 /**
@@ -15,6 +15,7 @@ export type StatementWatcher = {
  * sends it, in whatever transaction.
  */
 export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory: Factory, watcher: StatementWatcher): Factory {
+  const textOf = (query: unknown) => (query as { sql?: string } | undefined)?.sql;
   const watched =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
@@ -22,7 +23,7 @@ export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory
       try {
         const result = await call(...args);
         watcher.succeeded();
-        watcher.took?.((performance.now() - startedAt) / 1000);
+        watcher.took?.((performance.now() - startedAt) / 1000, textOf(args[0]));
         return result;
       } catch (error) {
         const trouble = troubleOf(error);

@@ -9,7 +9,15 @@ export { type CookieNames, cookieNames } from './cookies.js';
 export { type Csrf, createCsrf } from './csrf.js';
 export { createChallenge, createEcho, ECHO_PATH, type Echo, type Seen } from './echo.js';
 export { createGracefulServer, type GracefulServer } from './graceful-server.js';
-export { allowFormAction, allowImage, createHardening, findRequestId, nonceOf, requestIdOf, securityHeaders } from './headers.js';
+export {
+  allowFormAction,
+  allowImage,
+  createHardening,
+  findRequestId,
+  nonceOf,
+  requestIdOf,
+  securityHeaders,
+} from './headers.js';
 export { parseUnambiguous, requireStorable } from './json-text.js';
 export { createObservation, type Observation } from './observe.js';
 export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';

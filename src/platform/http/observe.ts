@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
-import { type Logger, withoutRedaction } from '../log/index.js';
+import { type Logger, redactText, withoutRedaction } from '../log/index.js';
 import type { Metrics } from '../metrics/index.js';
+import { createRequestScope, inRequestScope } from '../trace/index.js';
 import { requestIdOf } from './headers.js';
 
 export type Observation = {
-  /** Follows a request until its answer is out, whoever writes it: one line in the log, one count. */
-  observe(request: IncomingMessage, response: ServerResponse): void;
+  /** Runs what answers a request, known to be its in whichever part, and follows it until the answer is out: one line in the log, one count. */
+  observe(request: IncomingMessage, response: ServerResponse, answer: () => void): void;
   /** Notes the pattern that @koa/router matched, for the count. */
   noteRoute: Middleware;
 };
@@ -31,8 +32,10 @@ export function createObservation({
   const matched = new WeakMap<ServerResponse, string>();
   const lines = withoutRedaction(log);
   return {
-    observe(request, response) {
+    observe(request, response, answer) {
       const startedAt = performance.now();
+      // The answer is out when the connection says so, which belongs to no request.
+      const scope = createRequestScope(requestIdOf({ res: response }), request.headers.traceparent);
       const { method = '' } = request;
       // The query is left out: it may hold codes, hints and tokens of mail links.
       const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
@@ -45,11 +48,13 @@ export function createObservation({
           status,
           seconds: ms / 1000,
         });
-        const told = path.slice(0, MAX_PATH_CHARS);
+        const told = redactText(path).slice(0, MAX_PATH_CHARS);
         lines[status >= 500 ? 'error' : isProbe(path) ? 'debug' : 'info'](
           // Admission has left one address there: who asks, as far as it is believed.
           {
             request_id: requestIdOf({ res: response }),
+            trace_id: scope.traceId,
+            span_id: scope.spanId,
             method,
             path: told,
             status,
@@ -59,6 +64,7 @@ export function createObservation({
           `${method} ${told} ${status}`,
         );
       });
+      inRequestScope(scope, answer);
     },
     async noteRoute(ctx, next) {
       try {

@@ -1,33 +1,17 @@
 /** Owns: the structured log and what must never be in it. Does not own: the audit trail (platform/audit). */
 import pino from 'pino';
+import { currentRequest } from '../trace/index.js';
+import { redactText, redactValue } from './redaction.js';
+
+export { redactText };
 
 export type Logger = pino.Logger;
 
-/** Member names that may hold a secret, wherever a log object carries them. */
-const SECRET_MEMBERS = [
-  'password',
-  'current_password',
-  'new_password',
-  'currentPassword',
-  'newPassword',
-  'token',
-  'access_token',
-  'refresh_token',
-  'id_token',
-  'id_token_hint',
-  'client_secret',
-  'client_assertion',
-  'code',
-  'code_verifier',
-  'authorization',
-  'cookie',
-  'csrf',
-  'secret',
-];
-
 /**
+ * Every line names the request it belongs to, and its trace.
  * @param options.level pino's level names; `pretty` is for a terminal
  * @param options.worker names the process in every line, where there are several; the `supervisor` is one of them
+ * @param options.stream somewhere else, in JSON
  * @param options.stderr to standard error: for a command whose standard output is its result
  */
 export function createLogger({
@@ -35,19 +19,29 @@ export function createLogger({
   format,
   worker,
   stderr = false,
+  stream,
 }: {
   level: string;
   format: 'pretty' | 'json';
   worker?: number | 'supervisor' | undefined;
   stderr?: boolean;
+  stream?: { write(line: string): void };
 }): Logger {
-  const paths = SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*["set-cookie"]`]);
   const destination = stderr ? 2 : 1;
   const options = {
     level,
     base: worker === undefined ? undefined : { worker },
-    redact: { paths: [...new Set(paths)], censor: '[redacted]' },
+    mixin: requestFields,
+    formatters: { log: (fields: Record<string, unknown>) => redactValue(fields) as Record<string, unknown> },
+    // Errors have become plain objects by then.
+    serializers: { err: (error: unknown) => error },
+    hooks: {
+      logMethod(this: pino.Logger, args: Parameters<pino.LogFn>, method: pino.LogFn) {
+        return method.apply(this, args.map((each) => (typeof each === 'string' ? redactText(each) : each)) as Parameters<pino.LogFn>);
+      },
+    },
   };
+  if (stream) return pino(options, stream);
   if (format === 'json') return pino(options, batched(pino.destination(destination)));
   const pretty = { translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true, destination };
   return pino({ ...options, transport: { target: 'pino-pretty', options: pretty } });
@@ -74,4 +68,10 @@ function batched(destination: Destination): { write(line: string): void } {
 }
 
 /** The same log for lines whose members are known to hold no secret: looking for some costs as much as the line. */
-export const withoutRedaction = (log: Logger): Logger => log.child({}, { redact: [] });
+export const withoutRedaction = (log: Logger): Logger => log.child({}, { formatters: { log: (fields) => fields } });
+
+/** A field of the line's own stays what it is. */
+function requestFields(): object {
+  const request = currentRequest();
+  return request ? { request_id: request.requestId, trace_id: request.traceId, span_id: request.spanId } : {};
+}

@@ -30,6 +30,8 @@ export type Metrics = {
   apiKeyRefused(reason: string): void;
   /** A statement went through. */
   statementFinished(seconds: number): void;
+  /** It took longer than SLOW_QUERY_MS. */
+  statementWasSlow(): void;
   /** Names where the gauges are read from. */
   gaugesFrom(gauges: Gauges): void;
   /** Adds what Node knows of the process, the lag of its event loop among it. */
@@ -69,6 +71,7 @@ export function createMetrics(): Metrics {
   ]);
   const purged = counter('auth_purged_rows_total', 'Expired rows that were deleted', ['kind']);
   const refusedKeys = counter('auth_api_key_refusals_total', 'API keys that were not taken, by reason', ['reason']);
+  const slowStatements = counter('db_slow_queries_total', 'Statements that took longer than SLOW_QUERY_MS');
   const statements = new Histogram({
     name: 'db_query_duration_seconds',
     help: 'Time of a database statement',
@@ -114,6 +117,7 @@ export function createMetrics(): Metrics {
     tokenReuseDetected: () => reused.inc(),
     backchannelRequest: (result) => questions.inc({ result }),
     apiKeyRefused: (reason) => refusedKeys.inc({ reason }),
+    statementWasSlow: () => slowStatements.inc(),
     statementFinished: (seconds) => statements.observe(seconds),
     gaugesFrom(gauges) {
       sources = {

@@ -1,4 +1,5 @@
 import type { Logger } from '../log/index.js';
+import { outgoingTraceParent } from '../trace/index.js';
 import { compileAllowance } from './addresses.js';
 import { OutboundError } from './errors.js';
 import { exchange } from './exchange.js';
@@ -121,6 +122,8 @@ function requestHeaders(given: OutboundRequest['headers'], body: OutboundRequest
   const headers = new Headers(given);
   for (const name of STRIPPED_HEADERS) headers.delete(name);
   headers.set('user-agent', 'Latchkey');
+  const traceParent = outgoingTraceParent();
+  if (traceParent) headers.set('traceparent', traceParent);
   // A compressed answer would have to be unpacked to be measured.
   headers.set('accept-encoding', 'identity');
   if (body instanceof URLSearchParams && !headers.has('content-type')) headers.set('content-type', 'application/x-www-form-urlencoded');

@@ -9,6 +9,7 @@ import { createExplanations, type Explanations } from '../explanations/index.js'
 import type { Logger } from '../log/index.js';
 import type { Outbound } from '../outbound/index.js';
 import { createOutbox, type Outbox } from '../outbox/index.js';
+import { currentRequest } from '../trace/index.js';
 import { createWebhooks, type Webhooks } from '../webhooks/index.js';
 
 export type Records = {
@@ -33,7 +34,7 @@ export type RecordsDeps = {
 export function createRecords({ db, secrets, log, outbound, onEvent }: RecordsDeps): Records {
   const key = secrets.auditKey;
   const { sealer } = secrets;
-  const audit = createAudit({ db, key, log, onEvent });
+  const audit = createAudit({ db, key, log, onEvent, requestId: () => currentRequest()?.requestId });
   const outbox = createOutbox({ db, sealer, log });
   const webhooks = createWebhooks({ db, sealer, outbox, outbound, audit });
   const explanations = createExplanations({ db, sealer, log });

@@ -1,0 +1,58 @@
+/**
+ * Owns: which request work belongs to, wherever it runs: its id, and the trace of it that others follow (W3C Trace Context).
+ * Does not own: what is done with it (logs, audit, outbound requests).
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+export type TraceParent = { traceId: string; parentId: string; sampled: boolean };
+
+export type RequestScope = {
+  requestId: string;
+  traceId: string;
+  /** of this server's part in the trace */
+  spanId: string;
+  sampled: boolean;
+};
+
+// A place for values that each request brings itself; it holds nothing between them.
+const scopes = new AsyncLocalStorage<RequestScope>();
+
+/** Sampled is the one flag of version 00 that is read; whatever else is set is not passed on. */
+const SAMPLED = 0x01;
+
+/**
+ * Reads a `traceparent` header as the recommendation says, section 3.2: lower case only, no zero ids, not version ff; of a version that is not
+ * known yet the part that is. Anything else is as if there were none.
+ */
+export function parseTraceParent(header: string | string[] | undefined): TraceParent | undefined {
+  if (typeof header !== 'string') return undefined;
+  const [, version, traceId = '', parentId = '', flags = '', rest = ''] =
+    /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[\x21-\x7e]{0,200})?$/.exec(header) ?? [];
+  if (version === undefined || version === 'ff' || (version === '00' && rest !== '')) return undefined;
+  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined;
+  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & SAMPLED) !== 0 };
+}
+
+/** The scope of a request: the caller's trace goes on, or a new one begins. */
+export function createRequestScope(requestId: string, header: string | string[] | undefined): RequestScope {
+  const parent = parseTraceParent(header);
+  return {
+    requestId,
+    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
+    spanId: randomBytes(8).toString('hex'),
+    sampled: parent?.sampled ?? false,
+  };
+}
+
+/** Runs work, and whatever it starts, in the scope of a request. */
+export const inRequestScope = <Result>(scope: RequestScope, work: () => Result): Result => scopes.run(scope, work);
+
+/** The request that this work belongs to; undefined for work of nobody's. */
+export const currentRequest = (): RequestScope | undefined => scopes.getStore();
+
+/** The `traceparent` that a request to somebody else carries, so that both are seen as one. Only the trace: never what vendors add (tracestate). */
+export function outgoingTraceParent(): string | undefined {
+  const scope = currentRequest();
+  return scope && `00-${scope.traceId}-${scope.spanId}-${scope.sampled ? '01' : '00'}`;
+}
