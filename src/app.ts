@@ -123,6 +123,7 @@ export function createApp(services: Services): App {
       ...services,
       log,
       forward: providerPages.forward,
+      askBeforeLeaving: providerPages.leave,
       isPreviousSecret: services.clients.isPreviousSecret,
       noteClientUse: services.clients.noteUse,
       firstPartyGrant,

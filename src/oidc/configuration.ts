@@ -23,6 +23,7 @@ import { type DeviceFlow, isDeviceRequest } from './device/index.js';
 import { createLoadExistingGrant, type RememberedConsents } from './existing-grant.js';
 import { createExtraTokenClaims } from './extra-token-claims.js';
 import type { ForwardPage } from './forwarding-forms.js';
+import type { DeparturePage } from './held-departures.js';
 import { buildInteractionPolicy } from './interaction-policy.js';
 import { createLifetimes } from './lifetimes.js';
 import { keepOfflineAccess } from './offline-access.js';
@@ -84,6 +85,8 @@ export type ProviderPages = {
   logout(ctx: KoaContextWithOIDC, form: { action: string; xsrf: string }): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
   forward: ForwardPage;
+  /** asks whether to go where an application nobody here made sends people */
+  leave: DeparturePage;
 };
 
 export type ConfigurationDeps = {

@@ -10,6 +10,7 @@ import type { DeviceFlow } from './device/index.js';
 import { tidyMetadata } from './discovery-document.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
+import { type DeparturePage, holdDepartures } from './held-departures.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
 import type { LogoutNotices } from './logout-notices/index.js';
 import { joinParallelSignIns } from './parallel-sign-ins.js';
@@ -26,6 +27,7 @@ export type ExtensionDeps = {
   log: Logger;
   metrics: TokenMetrics;
   forward: ForwardPage;
+  askBeforeLeaving: DeparturePage;
   refreshUses: RefreshUses;
   jwtAccessTokens: JwtAccessTokens;
   firstPartyGrant: Pick<FirstPartyGrant, 'extension'>;
@@ -47,6 +49,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     deps.refusals.extension,
     answerUnavailable,
     dressForwardingForms(deps.forward),
+    holdDepartures(deps.askBeforeLeaving),
     joinParallelSignIns,
     answerContexts(authenticationContexts),
     answerUnknownRoutes,

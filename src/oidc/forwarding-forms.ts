@@ -22,7 +22,7 @@ export const dressForwardingForms =
     provider.use(async (ctx, next) => {
       await next();
       if (typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
-      const form = readForm(ctx.body);
+      const form = readForwardingForm(ctx.body);
       if (!form) return;
       const oidc = (ctx as KoaContextWithOIDC).oidc;
       const { params } = oidc.entities.Interaction ?? {};
@@ -39,7 +39,7 @@ const ENTITIES: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>
 const decode = (text = '') => text.replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => ENTITIES[entity] ?? entity);
 
 /** The library hands the form as HTML; only its address and values are taken. Undefined for any other page. */
-function readForm(html: string): Pick<ForwardingForm, 'action' | 'fields'> | undefined {
+export function readForwardingForm(html: string): Pick<ForwardingForm, 'action' | 'fields'> | undefined {
   if (!html.includes('<title>Submitting Callback</title>')) return undefined;
   const action = decode(/<form method="post" action="([^"]*)">/.exec(html)?.[1]);
   const inputs = [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g)];

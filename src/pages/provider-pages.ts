@@ -4,6 +4,7 @@ import type { ProviderPages } from '../oidc/configuration.js';
 import { allowFormAction } from '../platform/http/index.js';
 import type { Logger } from '../platform/log/index.js';
 import { askingClient, type FindClient } from './client-view.js';
+import { hostOf, kindOf } from './destination.js';
 import type { PageKit } from './page-kit.js';
 import { personOf } from './person.js';
 
@@ -88,6 +89,15 @@ export function createProviderPages({
       for (const target of targets) allowFormAction(plain(ctx), target);
       const client = clientId ? askingClient(await findClient(clientId)) : undefined;
       pages.show(plain(ctx), 'interaction/forward', { action, fields }, { status: ctx.status, client });
+    },
+    async leave(ctx, { clientId, target, fields, after }) {
+      allowFormAction(plain(ctx), target);
+      pages.show(
+        plain(ctx),
+        'interaction/leave',
+        { target, fields, host: hostOf(target), goesTo: kindOf(target), clientId, after },
+        { status: after === 'refusal' ? 400 : 200, client: askingClient(await findClient(clientId)) },
+      );
     },
     async signedOut(ctx) {
       const client = ctx.oidc.client ? await findClient(ctx.oidc.client.clientId) : undefined;

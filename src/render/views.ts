@@ -121,6 +121,18 @@ export type LogoutView = FormModel & {
 /** Sends the browser on by POST, by itself where scripts run. No CSRF field: the form may go to an application. */
 export type ForwardView = { action: string; fields: Readonly<Record<string, string>> };
 
+/**
+ * Asks before an application that nobody here made gets the browser. A link, or with `fields` a form without a CSRF field, since it goes to the application.
+ */
+export type LeaveView = {
+  target: string;
+  fields?: Readonly<Record<string, string>> | undefined;
+  host: string;
+  goesTo: 'site' | 'device' | 'scheme';
+  clientId: string;
+  after: 'refusal' | 'sign_out';
+};
+
 /** Field: `user_code`. */
 export type DeviceCodeView = FormModel & { userCode?: string | undefined };
 
@@ -232,6 +244,7 @@ export type Views = AccountViews & {
   'interaction/logout': LogoutView;
   'interaction/signed-out': SignedOutView;
   'interaction/forward': ForwardView;
+  'interaction/leave': LeaveView;
   'device/code': DeviceCodeView;
   'device/confirm': DeviceConfirmView;
   'device/done': DeviceDoneView;

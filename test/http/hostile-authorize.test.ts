@@ -227,10 +227,11 @@ describe('size and form', () => {
     }
   });
 
-  test('the claims parameter, which is not offered, is not looked into', async () => {
-    for (const claims of ['{', '{"__proto__":{"a":1}}', '{"userinfo":[]}', '['.repeat(2000)]) {
-      expect(String((await authorize({ claims })).headers.location)).toMatch(/^\/interaction\//);
-    }
+  test('claims that are none are refused, and members of every object are no claims', async () => {
+    for (const claims of ['{', '{"__proto__":{"a":1}}', '{"userinfo":[]}', '['.repeat(2000)])
+      expect(String((await authorize({ claims })).headers.location), claims.slice(0, 40)).toContain('error=invalid_request');
+    const { location } = (await authorize({ claims: '{"userinfo":{"__proto__":{"a":1}}}' })).headers;
+    expect(String(location)).toMatch(/^\/interaction\//);
   });
 
   test('1000 parameters and members of every object do no harm', async () => {

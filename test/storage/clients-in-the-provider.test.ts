@@ -79,6 +79,7 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
       audit,
       log,
       forward: async () => {},
+      askBeforeLeaving: async () => {},
       jwtAccessTokens,
       isPreviousSecret: clients.isPreviousSecret,
       noteClientUse() {},

@@ -153,6 +153,13 @@ export function buildViewCases(words: Words): ViewCases {
       minimal: { action: '/logout/confirm', fields: {} },
       maximal: { action: words.url, fields: { state: words.text, xsrf: words.text } },
     },
+    'interaction/leave': {
+      minimal: { target: '/', host: 'client.example.net', goesTo: 'site', clientId: words.client, after: 'sign_out' },
+      maximal: {
+        ...{ target: words.url, fields: { state: words.text }, host: words.text, goesTo: 'device', clientId: words.client },
+        after: 'refusal',
+      },
+    },
     'interaction/signed-out': { minimal: {}, maximal: { signInUrl: '/login', continueUrl: words.url } },
     'device/code': {
       minimal: form,

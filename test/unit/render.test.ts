@@ -74,7 +74,7 @@ describe('pages', () => {
       if (name.endsWith('minimal')) continue;
       const forms = html.match(/<form[\s\S]*?<\/form>/g) ?? [];
       for (const form of forms) {
-        if (form.includes('data-forward')) expect(form, name).not.toContain('csrf');
+        if (/ data-(forward|onward)/.test(form)) expect(form, name).not.toContain('csrf');
         else expect(form, name).toContain('<input type="hidden" name="csrf" value="csrf-token">');
       }
     }

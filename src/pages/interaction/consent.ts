@@ -5,6 +5,7 @@ import type { Audit } from '../../platform/audit/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { DetailsView } from '../../render/index.js';
 import { askingClient, type ClientSummary } from '../client-view.js';
+import { hostOf, kindOf } from '../destination.js';
 import type { PageKit } from '../page-kit.js';
 import { personOf } from '../person.js';
 import { describeResources, type FindResource } from '../resource-scopes.js';
@@ -105,20 +106,7 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
 const isRememberedWholly = ({ missingClaims, authorizationDetails }: InteractionDetails) =>
   missingClaims.length === 0 && authorizationDetails.length === 0;
 
-/** Where a redirect goes: to a site, to whichever program listens on this device, or to whichever has claimed a scheme. */
-function kindOf(uri: string): 'site' | 'device' | 'scheme' {
-  const { protocol, hostname } = new URL(uri);
-  if (!/^https?:$/.test(protocol)) return 'scheme';
-  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname) ? 'device' : 'site';
-}
-
 /** What is asked for, and what the application has without asking. */
 function toldScopes({ missingScopes, askedAnyway }: InteractionDetails, client: ClientSummary | undefined): readonly string[] {
   return client?.staysConnected && askedAnyway ? [...new Set([...missingScopes, 'offline_access'])] : missingScopes;
-}
-
-/** Host (and port) a redirect goes to; the scheme where no host answers. */
-function hostOf(uri: string): string {
-  const { host, protocol } = new URL(uri);
-  return /^https?:$/.test(protocol) ? host : protocol;
 }
