@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { signInByHand } from '../support/browser-server.js';
 import { expectAccessible, openChromium, openWindow, overflowOf } from '../support/chromium.js';
@@ -28,6 +28,20 @@ const links = {
   policy_uri: 'https://client.example.net/policy',
   client_uri: 'https://client.example.net',
 };
+
+async function expectGoodLooks(page: Page) {
+  for (const [width, colorScheme] of [
+    [360, 'light'],
+    [360, 'dark'],
+    [1280, 'light'],
+    [1280, 'dark'],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    expect(await overflowOf(page), `${width} px`).toBe(0);
+    await expectAccessible(page, `${width} px ${colorScheme}`);
+  }
+}
 
 const DOCUMENT = `https://client.example.net/${'a-very-long-path/'.repeat(9)}client.json`;
 
@@ -77,16 +91,28 @@ test.each([
       found.map((each) => (each as unknown as { href?: string; src?: string }).href ?? (each as unknown as { src: string }).src),
     );
   for (const address of addresses) expect(new URL(address).origin).toBe(server.url);
-  for (const [width, colorScheme] of [
-    [360, 'light'],
-    [360, 'dark'],
-    [1280, 'light'],
-    [1280, 'dark'],
-  ] as const) {
-    await page.setViewportSize({ width, height: 900 });
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    expect(await overflowOf(page), `${width} px`).toBe(0);
-    await expectAccessible(page, `${width} px ${colorScheme}`);
-  }
+  await expectGoodLooks(page);
   expect(complaints.list).toEqual([]);
+});
+
+test.each([
+  ['query', 'a[href^="https://client.example.net/callback?error=login_required"]'],
+  ['form_post', 'form[action="https://client.example.net/callback"] button'],
+])('nobody is sent to it unasked, by a script neither (%s)', async (response_mode, wayOn) => {
+  const redirect = 'https://client.example.net/callback';
+  const own = { ...metadata, client_name: `Bank${'W'.repeat(96)}`, redirect_uris: [redirect] };
+  const { client_id } = await registerClient(server, own);
+  const { page, complaints } = await openWindow(browser);
+  const query = new URLSearchParams({ client_id, redirect_uri: redirect, response_type: 'code', prompt: 'none', response_mode });
+  query.set('code_challenge', 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM');
+  query.set('code_challenge_method', 'S256');
+  await page.goto(`${server.url}/authorize?${query}`, { waitUntil: 'networkidle' });
+  await page.getByRole('heading', { level: 1, name: 'Go on to client.example.net?' }).waitFor();
+  expect(new URL(page.url()).origin).toBe(server.url);
+  expect(await page.locator(wayOn).count()).toBe(1);
+  await expectGoodLooks(page);
+  await page.getByRole('link', { name: 'Stay here' }).click();
+  expect(new URL(page.url()).origin).toBe(server.url);
+  // The browser itself tells of the page's status, which is that of the refusal.
+  expect(complaints.list.filter((each) => !/status of 400/.test(each))).toEqual([]);
 });
