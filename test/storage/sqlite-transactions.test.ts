@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, sql, type Transaction } from '../../src/platform/db/index.js';
+import { openSqliteConnection } from '../../src/platform/db/sqlite-connection.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 describe('a transaction on SQLite', () => {
@@ -110,6 +111,21 @@ describe('a transaction on SQLite', () => {
     it('are tried one by one where one of them fails otherwise', async () => {
       const outcomes = await Promise.allSettled([write('a'), test.db.execute(sql`INSERT INTO nowhere VALUES (1)`), write('b')]);
       expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(await names()).toEqual(['a', 'b']);
+    });
+
+    it('wait once, not one after the other, for another process that writes', async () => {
+      const timeout = 200;
+      const [other, own] = [openSqliteConnection({ url: test.url, timeout }), openSqliteConnection({ url: test.url, timeout })];
+      const insertion = (name: string) => ({ sql: 'INSERT INTO roles (name, description) VALUES (?, ?)', args: [name, name] });
+      await other.client.executeMultiple('BEGIN IMMEDIATE');
+      const began = performance.now();
+      const outcomes = await Promise.allSettled(Array.from({ length: 30 }, (_, index) => own.write(insertion(`role ${index}`))));
+      expect(performance.now() - began).toBeLessThan(10 * timeout);
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'SQLITE_BUSY' } });
+      await other.client.executeMultiple('ROLLBACK');
+      await Promise.all(['a', 'b'].map((name) => own.write(insertion(name))));
+      for (const connection of [other, own]) connection.client.close();
       expect(await names()).toEqual(['a', 'b']);
     });
 

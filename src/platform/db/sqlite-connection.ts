@@ -73,6 +73,12 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
     const outcomes: (() => void)[] = [];
     try {
       run(BEGIN);
+    } catch (error) {
+      // Another process writes, for longer than is waited. Each by itself would wait as long again, and nothing else runs meanwhile.
+      for (const each of group) each.reject(error);
+      return;
+    }
+    try {
       for (const each of group) outcomes.push(outcomeOf(each));
       run(COMMIT);
     } catch {
