@@ -140,6 +140,20 @@ describe('several workers', () => {
     expect(after.filter((pid) => before.includes(pid))).toEqual([]);
   });
 
+  it('are as many as before when one of them dies while its successor starts', async () => {
+    const { child } = await start({ WORKERS: '2' });
+    const before = childrenOf(child.pid);
+    process.kill(child.pid, 'SIGHUP');
+    await until(() => childrenOf(child.pid).length === 3);
+    process.kill(before[0] ?? 0, 'SIGKILL');
+    await until(() => child.output().includes('every worker was replaced'));
+    const after = childrenOf(child.pid);
+    expect(after).toHaveLength(2);
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    await delay(1000);
+    expect(childrenOf(child.pid)).toEqual(after);
+  });
+
   it('that cannot start again are tried ever more rarely, and given up when none is left', async () => {
     const gone = await createDatabaseUrl('postgresql', 'server');
     const { child } = await start({ WORKERS: '2', DATABASE_URL: gone.url });

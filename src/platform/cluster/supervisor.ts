@@ -133,9 +133,15 @@ export function createSupervisor({ workers, poolThreads, log, stopTimeoutMs, onH
     let first = true;
     for (const member of [...members].filter(({ serving }) => serving)) {
       if (stopping.signal.aborted) return;
+      // One that has ended meanwhile was replaced because of that.
+      if (!members.has(member)) continue;
+      // From now on its successor is the one that takes its place, also if it ends before it is told to.
+      member.leaving = true;
       try {
         await launch({ first });
       } catch {
+        member.leaving = false;
+        if (!members.has(member)) void restart();
         return log.error('the new worker did not start: the others go on as they are');
       }
       first = false;
