@@ -147,6 +147,8 @@ describe.each(databases)('a refusal is explained on %s', (provider) => {
     expect(comparison(secret, 'client_secret')?.received).toContain('another one');
     const nobody = await explainAnswer(redeem({}, { authorization: basic('shopp') }));
     expect(comparison(nobody, 'client_id')).toMatchObject({ received: 'shopp' });
+    const exchanged = await explainAnswer(redeem({}, { authorization: basic('Zk3vQ9mXw7LpD4rT8hsB6nYfJc2FgR5tWaUe1oNi0Ks', 'shop') }));
+    expect(comparison(exchanged, 'client_id')).toMatchObject({ received: 'Zk3vQ9mX… (43 characters)' });
     const grant = await explainAnswer(post('/token', { grant_type: 'client_credentials' }));
     expect(comparison(grant, 'grant_type')).toMatchObject({
       expected: 'authorization_code, refresh_token',

@@ -18,6 +18,10 @@ export function shownUrl(text: string): string {
   return plainText(withoutUser + (names ? `?${names.join('&')}` : '') + (fragment === undefined ? '' : '#…'));
 }
 
+/** A name that somebody sent; where it is as long as a secret, somebody may have put one there. */
+export const shownName = (text: string): string =>
+  URL.canParse(text) ? shownUrl(text) : text.length > 40 ? `${plainText(text.slice(0, 8))}… (${text.length} characters)` : plainText(text);
+
 /** Words such as scopes; one that is longer than a name has been mistaken for something else. */
 export const shownWords = (text: string): string =>
   text.trim() === ''

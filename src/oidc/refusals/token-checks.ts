@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Check, list, textOf, time } from './facts.js';
-import { plainText, shownUrl, shownWords } from './redaction.js';
+import { plainText, shownName, shownUrl, shownWords } from './redaction.js';
 
 const start = (hash: string) => `${hash.slice(0, 8)}…`;
 
@@ -60,7 +60,7 @@ export const clientAuthentication: Check = ({ error, reason, description, client
         {
           what: 'client_id',
           expected: 'one that is registered',
-          received: sentClientId === undefined ? 'none' : plainText(sentClientId, 100),
+          received: sentClientId === undefined ? 'none' : shownName(sentClientId),
         },
       ],
       hints: ['See which there are: latchkey client list'],
