@@ -67,6 +67,11 @@ export function addAuditCommands(program: Command, cli: Cli): void {
   addVerification(audit, cli);
 }
 
+/** Not the head: what somebody may have made must not become what is compared with. */
+const WHAT_NEXT =
+  'Somebody wrote to the database past the server, or a part of it was restored. Compare with an export, a backup or what webhooks told, and keep this ' +
+  'copy. Where the end of the chain is at fault, events wait until it is signed anew: latchkey audit continue\n';
+
 function addVerification(audit: Command, cli: Cli): void {
   audit
     .command('verify')
@@ -86,8 +91,8 @@ function addVerification(audit: Command, cli: Cli): void {
         const waiting = found.unchained > 0 ? `, and ${found.unchained} that a running server will chain` : '';
         const text =
           (ok ? '' : table(['FAULT', 'PLACE', 'EVENT', 'WHAT'], rows, '')) +
-          `${ok ? 'Nothing was changed' : `${found.faultCount} faults`}: ${found.events} events in the chain${waiting}.\n` +
-          (found.head === null ? '' : `Keep this elsewhere, and --head checks against it: ${found.head}\n`);
+          `${ok ? 'Nothing was changed' : found.faultCount === 1 ? 'One fault' : `${found.faultCount} faults`}: ${found.events} events in the chain${waiting}.\n` +
+          (ok ? `Keep this elsewhere, and --head checks against it: ${found.head}\n` : WHAT_NEXT);
         cli.print({ data, text }, { json });
         if (!ok) cli.endWithFinding();
       });

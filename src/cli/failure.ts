@@ -38,6 +38,8 @@ const MENDS: Record<string, string> = {
   'backup.exists': 'Choose another name, or take the file away first.',
   'backup.damaged': 'Use another backup; nothing was changed.',
   'database.in_use': 'Stop the server first. Nothing was changed.',
+  'secrets.wrong_key':
+    'Look where its copy is kept. If the key was changed, name the old one in KEY_ENCRYPTION_KEY_PREVIOUS beside the new one.',
   'signing_keys.not_found': 'See which keys there are: latchkey keys list',
   'signing_keys.no_next': 'See which keys there are: latchkey keys list',
 };
