@@ -25,7 +25,10 @@ describe.each(databases)('registration on %s', (provider) => {
     const { browserToken } = await register(email, { username: 'walker', fullName: 'Wilma Walker', continueTo: 'interaction-7' });
     expect(await test.identity.accounts.findByEmail(email)).toBeNull();
     const token = test.linkToken(email);
-    expect(await test.identity.registration.inspect(token, { browserToken })).toEqual({ state: 'ok', email, sameBrowser: true });
+    expect(await test.identity.registration.inspect(token, { browserToken })).toEqual({
+      ...{ state: 'ok', email, sameBrowser: true },
+      continueTo: 'interaction-7',
+    });
     const verified = await verify({ token, browserToken });
     expect(verified).toMatchObject({ sameBrowser: true, continueTo: 'interaction-7' });
     expect(verified.account).toMatchObject({

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -74,8 +75,8 @@ describe('the Kubernetes manifests', () => {
     try {
       const values: Record<string, string> = {
         database_url: 'postgresql://latchkey:x@postgres:5432/latchkey',
-        key_encryption_key: Buffer.from(Array.from({ length: 32 }, (_, index) => index * 5)).toString('base64'),
-        cookie_secrets: 'correct-horse-battery-staple-0123456789',
+        key_encryption_key: randomBytes(32).toString('base64'),
+        cookie_secrets: randomBytes(32).toString('base64'),
         smtp_url: 'smtps://user:password@mail.example.com',
       };
       const environment = {

@@ -120,7 +120,7 @@ export const requestProofs: Proofs = {
     async refuses(setting, type) {
       const authorization_details = JSON.stringify([{ type, amount: 12 }]);
       await expectRefusal(setting, { scope: 'openid accounts', resource: BANK, authorization_details }, /invalid_authorization_details/);
-      await setting.expectNoClientWith('authorization_details_types', [type]);
+      await setting.expectNoClientWith('authorization_details_types', [type], {}, 'left out');
     },
   },
   code_challenge_methods_supported: {
