@@ -28,6 +28,9 @@ export type InteractionDetails = {
   missingScopes: readonly string[];
   missingResourceScopes: Readonly<Record<string, readonly string[]>>;
   missingClaims: readonly string[];
+  /** every resource server that tokens are asked for, and every scope */
+  askedResources: readonly string[];
+  askedScopes: ReadonlySet<string>;
   /** what is asked in detail (RFC 9396), as the request has it */
   authorizationDetails: readonly unknown[];
   /** what was allowed before is asked once more, because the application wants that or is one that is always asked about */
@@ -141,6 +144,8 @@ export function createInteractions({ holder, states, requests, keepClient }: Dep
         missingScopes: details.missingOIDCScope ?? [],
         missingResourceScopes: details.missingResourceScopes ?? {},
         missingClaims: details.missingOIDCClaims ?? [],
+        askedResources: [params.resource ?? []].flat().filter((each) => typeof each === 'string'),
+        askedScopes: new Set((text(params.scope) ?? '').split(' ')),
         authorizationDetails: details.rar ?? [],
         askedAnyway: prompt.reasons.some((reason) => ASKED_ANYWAY.includes(reason)),
         askedEveryTime: prompt.reasons.some((reason) => ASKED_EVERY_TIME.has(reason)),

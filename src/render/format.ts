@@ -43,9 +43,10 @@ export function createFormat(texts: Texts): Format {
     },
     scopeGroups: (scopes, resources = [], claims = []) => ({
       who: [...new Set([...scopes.filter((name) => name !== 'offline_access').map((name) => scope(name)), ...claims.map(claim)])],
-      what: resources
-        .filter(({ scopes: items }) => items.length > 0)
-        .map(({ name, scopes: items }) => ({ resource: name, items: items.map((item) => item.description ?? scope(item.name)) })),
+      what: resources.map(({ name, scopes: items }) => ({
+        resource: name,
+        items: items.length > 0 ? items.map((item) => item.description ?? scope(item.name)) : [texts.t('consent.in_your_name')],
+      })),
       away: scopes.filter((name) => name === 'offline_access').map((name) => scope(name)),
     }),
   };

@@ -2,16 +2,25 @@ import type { Client } from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resourceServerFor, resourceServerOf } from '../../src/oidc/resource-access.js';
 import { parseResources } from '../../src/oidc/resources/index.js';
-import { API } from '../support/declarations.js';
-import { startDeclaredServer } from '../support/relying-party.js';
+import { Browserless } from '../support/browserless.js';
+import { callback, registerClient } from '../support/client-registration.js';
+import { API, declare, declaredResources } from '../support/declarations.js';
+import { createPerson, signIn } from '../support/people.js';
+import { createRelyingParty, startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
 describe('a resource server', () => {
+  const BARE = 'https://bare.example.com';
   let server: TestServer;
+  let more: ReturnType<typeof declare>;
   beforeAll(async () => {
-    server = await startDeclaredServer();
+    more = declare({ resources: [...declaredResources, { identifier: BARE, name: 'Notes & <b>more</b>' }] });
+    server = await startDeclaredServer({ env: { RESOURCES_FILE: more.env.RESOURCES_FILE } });
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await server?.close();
+    more?.remove();
+  });
 
   const clientCredentials = async (metadata: Record<string, unknown>, fields: Record<string, string>) => {
     const { client, clientSecret } = await server.services.clients.create(
@@ -53,6 +62,23 @@ describe('a resource server', () => {
     const response = await fetch(`${server.url}/authorize?${query}`, { redirect: 'manual' });
     expect(response.status).toBe(303);
     expect(new URL(String(response.headers.get('location'))).searchParams.get('error')).toBe('invalid_target');
+  });
+
+  it('is named to the person also where no scope of it is asked for, or it has none: a token for it is given all the same', async () => {
+    const metadata = { token_endpoint_auth_method: 'none', redirect_uris: [callback] };
+    const { client_id } = await registerClient(server, metadata);
+    const party = await createRelyingParty(server, { ...metadata, client_id });
+    const browser = new Browserless();
+    const { url } = await party.begin({ scope: 'openid' });
+    for (const each of [API, BARE]) url.searchParams.append('resource', each);
+    const page = await signIn(browser, await browser.open(url.href), await createPerson(server));
+    const told = page.body.replaceAll(/<\/?(strong|bdi|section|ul|li|h2)>/g, ' ').replaceAll(/\s+/g, ' ');
+    expect(told).toContain('What it can do in Orders Use it in your name');
+    expect(told).toContain('What it can do in Notes &amp; &lt;b&gt;more&lt;/b&gt; Use it in your name');
+    const { url: named } = await party.begin({ scope: 'openid orders:read', resource: API });
+    const other = await browser.open(named.href);
+    expect(other.body).toContain('See your orders');
+    expect(other.body).not.toContain('Use it in your name');
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/index.js';
@@ -66,4 +66,21 @@ describe('the decisions', () => {
     );
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
+});
+
+it('the table of what it speaks names test files that are there', () => {
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+  const [, table = ''] = /## What it speaks\n([\s\S]*?)\n##/.exec(readme) ?? [];
+  const rows = table.split('\n').filter((line) => line.startsWith('| ') && !/^\| (---|part)/.test(line));
+  expect(rows.length).toBeGreaterThan(30);
+  for (const row of rows) {
+    const files = row.split(' | ').at(-1)?.replace(/ \|$/, '').split(', ') ?? [];
+    // A name without a folder is in that of the one before it.
+    let folder = '';
+    for (const file of files) {
+      if (file.includes('/')) folder = path.dirname(file);
+      const found = path.join(root, file.includes('/') ? file : path.join(folder, file));
+      expect(existsSync(found) && found.endsWith('.test.ts'), `${row.slice(0, 60)}: ${file}`).toBe(true);
+    }
+  }
 });

@@ -52,7 +52,7 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
           redirectsTo: details.redirectUri ? kindOf(details.redirectUri) : undefined,
           scopes: toldScopes(details, client),
           claims: details.missingClaims,
-          resources: describeResources(details.missingResourceScopes, findResource),
+          resources: describeResources({ ...withoutScopes(details, findResource), ...details.missingResourceScopes }, findResource),
           details: describeDetails(details.authorizationDetails),
           alreadyAllowed: allowed.size > 0 && !details.askedAnyway,
           remembered: (client?.verified ?? false) && !details.askedEveryTime && isRememberedWholly(details),
@@ -105,6 +105,14 @@ export function createConsentPage({ pages, interactions, identity, consents, aud
 /** Single claims and what is asked in detail are not among what is remembered. */
 const isRememberedWholly = ({ missingClaims, authorizationDetails }: InteractionDetails) =>
   missingClaims.length === 0 && authorizationDetails.length === 0;
+
+/** A token for a resource server of which no scope is asked for is a token for it all the same, and there may be none to ask for. */
+const withoutScopes = ({ askedResources, askedScopes }: InteractionDetails, findResource: FindResource): Record<string, string[]> =>
+  Object.fromEntries(
+    askedResources
+      .filter((identifier) => !findResource(identifier)?.scopes.some(({ name }) => askedScopes.has(name)))
+      .map((each) => [each, []]),
+  );
 
 /** What is asked for, and what the application has without asking. */
 function toldScopes({ missingScopes, askedAnyway }: InteractionDetails, client: ClientSummary | undefined): readonly string[] {

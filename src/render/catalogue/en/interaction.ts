@@ -75,6 +75,7 @@ export const interaction = {
   'consent.not_you': 'Not you?',
   'consent.who': 'Who you are',
   'consent.what': 'What it can do',
+  'consent.in_your_name': 'Use it in your name',
   'consent.what_at': 'What it can do in {resource}',
   'consent.away': 'While you are away',
   'consent.details_at': 'Exactly this, in {resource}',
