@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { PERSON, REDIRECT_URI } from '../support/application.js';
-import { runNode } from '../support/built.js';
+import { type Outcome, runNode } from '../support/built.js';
 import { PASSWORD } from '../support/people.js';
 import { freePort } from '../support/ports.js';
 import { childEnvironment, type ServerChild, startServerChild } from '../support/server-child.js';
@@ -18,6 +18,10 @@ export type Installation = {
   dataDir: string;
   databaseUrl: string;
   client: { id: string; secret: string };
+  /** The settings of its server and commands. */
+  environment: Record<string, string>;
+  /** Runs a command of the built command line beside it; `env` says otherwise what it is to say otherwise. */
+  latchkey(args: readonly string[], options?: { input?: string; env?: Record<string, string> }): Promise<Outcome>;
   start(options?: { command?: (file: string) => string[]; env?: Record<string, string> }): Promise<ServerChild>;
   close(): Promise<void>;
 };
@@ -36,12 +40,15 @@ export async function createInstallation(databaseUrl?: string): Promise<Installa
     // A slow machine may take long to start again, and a refresh that was cut off is to be sent again inside the window.
     REFRESH_REUSE_WINDOW_SECONDS: '300',
   };
-  const latchkey = async (args: string[], input = '') => {
-    const outcome = await runNode([cli, ...args, '--json'], { env: { ...childEnvironment, ...env }, input });
+  const environment = { ...childEnvironment, ...env };
+  const latchkey: Installation['latchkey'] = (args, { input = '', env: over } = {}) =>
+    runNode([cli, ...args], { env: { ...environment, ...over }, input, cwd: dataDir });
+  const make = async (args: string[], input = '') => {
+    const outcome = await latchkey([...args, '--json'], { input });
     if (outcome.code !== 0) throw new Error(outcome.stderr);
     return JSON.parse(outcome.stdout) as Record<string, string>;
   };
-  const made = await latchkey([
+  const made = await make([
     'client',
     'create',
     '--client-name',
@@ -54,13 +61,15 @@ export async function createInstallation(databaseUrl?: string): Promise<Installa
     '--grant-type',
     'refresh_token',
   ]);
-  await latchkey(['user', 'create', '--email', PERSON, '--verified', '--password-stdin'], PASSWORD);
+  await make(['user', 'create', '--email', PERSON, '--verified', '--password-stdin'], PASSWORD);
   let running: ServerChild | undefined;
   return {
     url,
     dataDir,
     databaseUrl: env.DATABASE_URL,
     client: { id: made.client_id ?? '', secret: made.client_secret ?? '' },
+    environment,
+    latchkey,
     async start({ command, env: over } = {}) {
       running = await startServerChild({ ...env, ...over }, command ? { command } : {});
       return running;
