@@ -4,19 +4,29 @@ import type { AddressInfo } from 'node:net';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Browserless } from '../support/browserless.js';
+import { Browserless } from '../support/browserless.js';
 import { databases } from '../support/database.js';
 import { createRelyingParty, obtainTokens, type RelyingParty, startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
 /** An application that hears of sign-outs. `status` 0: it takes the request and does not answer until it breaks off. */
-async function openListener(): Promise<{ url: string; heard: string[]; answer: { status: number }; breakOff(): void; close(): void }> {
+async function openListener(): Promise<{
+  url: string;
+  heard: string[];
+  /** the traceparent of each request */
+  traces: (string | undefined)[];
+  answer: { status: number };
+  breakOff(): void;
+  close(): void;
+}> {
   const heard: string[] = [];
+  const traces: (string | undefined)[] = [];
   const answer = { status: 200 };
   const server: Server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
     heard.push(new URLSearchParams(body).get('logout_token') ?? '');
+    traces.push(request.headers.traceparent?.toString());
     if (answer.status !== 0) response.writeHead(answer.status).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -24,6 +34,7 @@ async function openListener(): Promise<{ url: string; heard: string[]; answer: {
   return {
     url: `http://127.0.0.1:${port}/signed-out`,
     heard,
+    traces,
     answer,
     breakOff: () => server.closeAllConnections(),
     close() {
@@ -46,6 +57,7 @@ describe.each(databases)('back-channel logout on %s', (provider) => {
   afterEach(async () => {
     vi.useRealTimers();
     listener.heard.length = 0;
+    listener.traces.length = 0;
     listener.answer.status = 200;
     await server.services.db.client.outboxMessage.deleteMany({});
   });
@@ -98,6 +110,27 @@ describe.each(databases)('back-channel logout on %s', (provider) => {
       await told(index + 1);
       expect((await verify(listener.heard[index] ?? '')).payload.sub).toBe(signedIn.accountId);
     }
+  });
+
+  test('tells each of two who sign out at the same moment in the trace of that very request (W3C Trace Context), and an operator in none', async () => {
+    const span = '00f067aa0ba902b7';
+    const people = await Promise.all(
+      ['4bf92f3577b34da6a3ce929d0e0e4736', '0af7651916cd43dd8448eb211c80319c'].map(async (trace) => {
+        const browser = new Browserless({ traceparent: `00-${trace}-${span}-01` });
+        return { trace, ...(await obtainTokens(server, shop, { browser })) };
+      }),
+    );
+    await Promise.all(people.map(({ browser }) => signOut(browser)));
+    await told(2);
+    for (const { trace, accountId } of people) {
+      const heard = listener.traces[listener.heard.findIndex((token) => decodeJwt(token).sub === accountId)] ?? '';
+      expect(heard).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+      expect(heard).not.toContain(span);
+    }
+    const { accountId } = await obtainTokens(server, shop);
+    await server.services.sessions.endAll(accountId);
+    await told(3);
+    expect(listener.traces[2]).toBeUndefined();
   });
 
   test('tells nobody else: not who did not ask to hear, not for a sign-in that goes on', async () => {

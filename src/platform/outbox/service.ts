@@ -1,7 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import { addSeconds, nowDate } from '../clock.js';
 import { randomId, type Sealer } from '../crypto/index.js';
 import type { Sql, Transaction } from '../db/index.js';
 import type { Logger } from '../log/index.js';
+import { currentRequest, inRequestScope, type RequestScope } from '../trace/index.js';
 import type { OutboxRepository, OutboxRow } from './repository.js';
 
 /** Delivers one message; throws when it did not arrive. It may be called twice for one message, so `id` is for the recipient to know it by. */
@@ -48,6 +50,8 @@ const SPARED_SECONDS = 30;
 const MOST_DAYS = 3;
 /** What was given up is kept so long for an operator to see. */
 const GIVEN_UP_DAYS = 30;
+/** What is delivered at all is mostly delivered at once. */
+const REMEMBERED_SCOPES = 1000;
 
 const placeOf = (id: string) => `outbox:${id}`;
 
@@ -61,6 +65,8 @@ export function createOutboxService({
   log: Pick<Logger, 'warn' | 'error'>;
 }): Outbox {
   const handlers = new Map<string, Delivery>();
+  /** Which request made a message, as long as this process remembers: its delivery belongs to the same trace. */
+  const madeBy = new LRUCache<string, RequestScope>({ max: REMEMBERED_SCOPES });
   let running: Promise<number> | undefined;
   let again = false;
 
@@ -68,12 +74,8 @@ export function createOutboxService({
     if (!(await repository.take(row, addSeconds(nowDate(), ATTEMPT_SECONDS)))) return 'taken';
     const attempts = row.attempts + 1;
     try {
-      await deliver({
-        id: row.id,
-        recipient: row.recipient,
-        payload: JSON.parse(sealer.open(row.payload, placeOf(row.id))),
-        attempt: attempts,
-      });
+      const payload: unknown = JSON.parse(sealer.open(row.payload, placeOf(row.id)));
+      await inRequestScope(madeBy.get(row.id), () => deliver({ id: row.id, recipient: row.recipient, payload, attempt: attempts }));
     } catch (error) {
       const pause = PAUSES_SECONDS[row.attempts];
       const fields = { topic: row.topic, recipient: row.recipient, attempts, reason: reasonOf(error) };
@@ -121,9 +123,15 @@ export function createOutboxService({
     });
     return running;
   };
-  const wake = () => void setImmediate(() => run().catch((error) => log.error({ err: error }, 'the outbox could not be read')));
+  // A turn delivers messages of many requests, so it is in the scope of none.
+  const wake = () =>
+    inRequestScope(undefined, () => {
+      setImmediate(() => run().catch((error) => log.error({ err: error }, 'the outbox could not be read')));
+    });
   const statement: Outbox['statement'] = ({ topic, recipient, payload }, onlyIf) => {
     const id = randomId(16);
+    const scope = currentRequest();
+    if (scope) madeBy.set(id, scope);
     return repository.insert({ id, topic, recipient, payload: sealer.seal(JSON.stringify(payload), placeOf(id)), at: nowDate() }, onlyIf);
   };
 

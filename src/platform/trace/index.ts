@@ -16,7 +16,7 @@ export type RequestScope = {
 };
 
 // A place for values that each request brings itself; it holds nothing between them.
-const scopes = new AsyncLocalStorage<RequestScope>();
+const scopes = new AsyncLocalStorage<RequestScope | undefined>();
 
 /** Sampled is the one flag of version 00 that is read; whatever else is set is not passed on. */
 const SAMPLED = 0x01;
@@ -45,8 +45,8 @@ export function createRequestScope(requestId: string, header: string | string[] 
   };
 }
 
-/** Runs work, and whatever it starts, in the scope of a request. */
-export const inRequestScope = <Result>(scope: RequestScope, work: () => Result): Result => scopes.run(scope, work);
+/** Runs work, and whatever it starts, in the scope of a request; undefined: it is nobody's, whoever happens to start it. */
+export const inRequestScope = <Result>(scope: RequestScope | undefined, work: () => Result): Result => scopes.run(scope, work);
 
 /** The request that this work belongs to; undefined for work of nobody's. */
 export const currentRequest = (): RequestScope | undefined => scopes.getStore();
