@@ -1,15 +1,12 @@
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSealer } from '../../src/platform/crypto/index.js';
 import { Browserless } from '../support/browserless.js';
 import { askRegistration, callback, registerClient } from '../support/client-registration.js';
-import { createDatabaseUrl, databases } from '../support/database.js';
 import { API, type DeclaredClient } from '../support/declarations.js';
-import { testEnvironment } from '../support/environment.js';
 import { createPerson } from '../support/people.js';
 import { createRelyingParty, obtainTokens, type RelyingParty, startDeclaredServer } from '../support/relying-party.js';
-import { startTestServer, type TestServer } from '../support/server.js';
+import type { TestServer } from '../support/server.js';
 
 const application = (name: string, redirectUri: string, more: object = {}): DeclaredClient => ({
   client_id: name,
@@ -134,32 +131,5 @@ describe('a pairwise subject', () => {
     expect((await silently(tokens.id_token)).get('code')).toBeTruthy();
     const other = await signIn('books', { person: await createPerson(server), browser: new Browserless() });
     expect((await silently(other.tokens.id_token)).get('error')).toBe('login_required');
-  });
-});
-
-describe.each(databases)('a pairwise subject on %s', (provider) => {
-  test('outlives another key-encryption key', async () => {
-    const database = await createDatabaseUrl(provider, 'server');
-    try {
-      const [oldKey, newKey] = [testEnvironment.KEY_ENCRYPTION_KEY, Buffer.from('another key of thirty-two bytes!').toString('base64')];
-      const open = (key: string, url: string) => startTestServer({ databaseUrl: url, env: { KEY_ENCRYPTION_KEY: key } });
-      const before = await open(oldKey, database.url);
-      const client = { sectorIdentifier: 'one.example.com', client_source: 'operator' } as unknown as Parameters<
-        typeof before.services.pairwiseSubject
-      >[1];
-      const subject = before.services.pairwiseSubject('an-account', client);
-      const [from, to] = [oldKey, newKey].map((key) => createSealer(Buffer.from(key, 'base64')));
-      const rows = await before.services.db.client.secret.findMany();
-      for (const { name, sealed } of rows) {
-        const resealed = to?.seal(from?.open(sealed, `secret:${name}`) ?? '', `secret:${name}`) ?? '';
-        await before.services.db.client.secret.update({ where: { name }, data: { sealed: resealed } });
-      }
-      await before.close();
-      const after = await open(newKey, database.url);
-      expect(after.services.pairwiseSubject('an-account', client)).toBe(subject);
-      await after.close();
-    } finally {
-      await database.drop();
-    }
   });
 });

@@ -229,22 +229,6 @@ describe.each(databases)('a client that authenticates by private_key_jwt on %s',
       expect(host.requests).toBe(2);
     });
 
-    test('is looked up in the trace of whoever asks, with a span of our own (W3C Trace Context)', async () => {
-      const own = await makeKey();
-      const heard: unknown[] = [];
-      const host = await serve((request, response) => {
-        heard.push(request.headers.traceparent);
-        response.end(JSON.stringify({ keys: [own.publicJwk] }));
-      });
-      const clientId = await register({ jwks_uri: host.url });
-      const [trace, span] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
-      const form = { grant_type: 'client_credentials', client_assertion_type: TYPE };
-      const client_assertion = await sign({}, {}, { clientId, key: own });
-      const { status } = await post({ ...form, client_assertion }, { traceparent: `00-${trace}-${span}-00`, tracestate: 'vendor=secret' });
-      expect(status).toBe(200);
-      expect(heard).toEqual([expect.stringMatching(new RegExp(`^00-${trace}-(?!${span})[0-9a-f]{16}-00$`))]);
-    });
-
     test('that it took back is let in with them no longer, though it never used another', async () => {
       const old = await makeKey();
       let keys = [old.publicJwk];
