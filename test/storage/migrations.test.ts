@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -28,6 +28,21 @@ describe.each(databases)('migrations on %s', (provider) => {
     if (provider === 'postgresql') await onServer(inject('postgresServer'), `DROP DATABASE ${name} WITH (FORCE)`);
     rmSync(folder, { recursive: true, force: true });
   });
+
+  it.runIf(provider === 'sqlite')(
+    'make a file that only its owner may read, in whatever folder, with all that stands beside it',
+    async () => {
+      chmodSync(folder, 0o755);
+      await migrate({ url, directory });
+      const db = await openDatabase({ url });
+      await db.client.role.create({ data: { name: 'a', description: 'a' } });
+      const modes = readdirSync(folder).flatMap((file) =>
+        file.startsWith('latchkey.db') ? [statSync(path.join(folder, file)).mode & 0o777] : [],
+      );
+      expect(modes).toEqual([0o600, 0o600, 0o600]);
+      await db.close();
+    },
+  );
 
   const addMigration = (migration: string, sql: string) => {
     const at = path.join(directory, provider, 'migrations', migration);

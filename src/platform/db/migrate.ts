@@ -7,6 +7,7 @@ import pg from 'pg';
 import { now, nowDate } from '../clock.js';
 import { AppError } from '../errors.js';
 import { databaseProviderOf, SQLITE_BUSY_TIMEOUT_MS } from './database.js';
+import { makePrivate } from './sqlite-file.js';
 
 /** Prisma's own advisory lock on PostgreSQL, so that `prisma migrate deploy` and a starting server wait for each other. */
 const PRISMA_ADVISORY_LOCK = 72707369;
@@ -125,6 +126,7 @@ function openSession(url: string): Promise<MigrationSession> {
 }
 
 async function openSqliteSession(url: string): Promise<MigrationSession> {
+  await makePrivate(url);
   const client = createClient({ url, timeout: SQLITE_BUSY_TIMEOUT_MS });
   await client.execute('PRAGMA journal_mode = WAL');
   // "write" is BEGIN IMMEDIATE: a second process waits here until the first has committed.

@@ -26,6 +26,15 @@ export const sqliteFileOf = (url: string): string | undefined =>
 export const sqliteUrlOf = (file: string): string => pathToFileURL(file).href;
 
 /**
+ * Makes the file of a new database, which only its owner may read: hashes of passwords are in it. What SQLite writes beside it has the same
+ * permissions. One that is there stays as it is, and what keeps it from being made is told when it is opened.
+ */
+export async function makePrivate(url: string): Promise<void> {
+  const handle = await open(sqliteFileOf(url) ?? '', 'wx', 0o600).catch(() => undefined);
+  await handle?.close();
+}
+
+/**
  * Copies an SQLite database into one file while others write to it: the state of one moment, whole. Only its owner may read the copy, which
  * appears under its name when it is complete and checked, or not at all.
  * @throws AppError `backup.exists`, `backup.damaged`; what the file system throws
