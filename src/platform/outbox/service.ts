@@ -165,10 +165,10 @@ export function createOutboxService({
   };
 }
 
-/** A sentence of ours or an error's code; bounded, since it is kept. */
+/** A sentence of ours or an error's code; what only operators are told, where there is such. Bounded, since it is kept. */
 function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return [code, message]
+  const { code, message, explanation = message } = error as { code?: unknown; message?: unknown; explanation?: unknown };
+  return [code, explanation]
     .filter((part) => typeof part === 'string')
     .join(': ')
     .slice(0, 300);
