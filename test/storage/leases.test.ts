@@ -49,4 +49,11 @@ describe.each(databases)('a lease on %s', (provider) => {
     const other = await withLease(database.db, 'another', 60, () => withLease(database.db, 'another', 60, async () => 'never'));
     expect(other).toEqual({ held: true, result: { held: false } });
   });
+
+  it('that a process with a wrong clock took into the future, and never gave back, is not waited for', async () => {
+    const lease = (name: string, seconds: number) => ({ name, holder: 'gone', expiresAt: new Date(Date.now() + seconds * 1000) });
+    await database.db.client.lease.createMany({ data: [lease('far', 86_400), lease('near', 60)] });
+    expect(await withLease(database.db, 'far', 60, async () => 'done')).toEqual({ held: true, result: 'done' });
+    expect(await withLease(database.db, 'near', 60, async () => 'done')).toEqual({ held: false });
+  });
 });

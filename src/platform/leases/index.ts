@@ -10,7 +10,8 @@ import type { Database } from '../db/index.js';
 export type LeaseOutcome<T> = { held: true; result: T } | { held: false };
 
 /**
- * Runs the work if no process holds the lease, and gives it back afterwards. One conditional upsert decides.
+ * Runs the work if no process holds the lease, and gives it back afterwards. One conditional upsert decides. A lease that lasts longer than any is
+ * given for was taken by a clock that was wrong; whoever took it and ended without giving it back must not keep the work from being done for days.
  * @param seconds after which others may take it, should this process die: longer than the work lasts
  */
 export async function withLease<T>(
@@ -23,7 +24,8 @@ export async function withLease<T>(
   const now = nowDate();
   const taken = await db.client
     .$executeRaw`INSERT INTO leases (name, holder, expires_at) VALUES (${name}, ${holder}, ${addSeconds(now, seconds)})
-    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at WHERE leases.expires_at <= ${now}`;
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE leases.expires_at <= ${now} OR leases.expires_at > ${addSeconds(now, 2 * seconds)}`;
   if (taken === 0) return { held: false };
   try {
     return { held: true, result: await run() };
