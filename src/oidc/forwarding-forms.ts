@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { afterwards } from './afterwards.js';
 import type { ProviderExtension } from './provider.js';
 
 /** A form that sends the browser on by POST: where to, with what, and who asked for it. */
@@ -19,20 +20,25 @@ export type ForwardPage = (ctx: KoaContextWithOIDC, form: ForwardingForm) => Pro
 export const dressForwardingForms =
   (forward: ForwardPage): ProviderExtension =>
   (provider) => {
-    provider.use(async (ctx, next) => {
-      await next();
-      if (typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
-      const form = readForwardingForm(ctx.body);
-      if (!form) return;
-      const oidc = (ctx as KoaContextWithOIDC).oidc;
-      const { params } = oidc.entities.Interaction ?? {};
-      const targets = [form.action, params?.redirect_uri, oidc.session?.state?.postLogoutRedirectUri];
-      await forward(ctx as KoaContextWithOIDC, {
-        ...form,
-        clientId: oidc.client?.clientId ?? (typeof params?.client_id === 'string' ? params.client_id : undefined),
-        targets: targets.filter((target) => typeof target === 'string'),
-      });
-    });
+    // What only programs call shows nobody a page.
+    const programs = new Set(['token', 'userinfo', 'introspection', 'revocation'].map((route) => provider.pathFor(route)));
+    afterwards(
+      provider,
+      ({ path }) => !programs.has(path),
+      async (ctx) => {
+        if (typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
+        const form = readForwardingForm(ctx.body);
+        if (!form) return;
+        const oidc = (ctx as KoaContextWithOIDC).oidc;
+        const { params } = oidc.entities.Interaction ?? {};
+        const targets = [form.action, params?.redirect_uri, oidc.session?.state?.postLogoutRedirectUri];
+        await forward(ctx as KoaContextWithOIDC, {
+          ...form,
+          clientId: oidc.client?.clientId ?? (typeof params?.client_id === 'string' ? params.client_id : undefined),
+          targets: targets.filter((target) => typeof target === 'string'),
+        });
+      },
+    );
   };
 
 const ENTITIES: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'" };

@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Limit, RateLimiter } from '../platform/limits/index.js';
+import { afterwards } from './afterwards.js';
 import type { ProviderExtension } from './provider.js';
 
 /** How long whoever waits for a person waits between two questions, in seconds (RFC 8628, section 3.2; CIBA, section 7.3). */
@@ -16,9 +17,9 @@ export const pacePolling =
   ({ limits, paths }: { limits: Pick<RateLimiter, 'consume'>; paths: { token: string; backchannel: string } }): ProviderExtension =>
   (provider) => {
     provider.on('device_authorization.success', (_ctx, answer) => Object.assign(answer, { interval: INTERVAL_SECONDS }));
-    provider.use(async (ctx, next) => {
-      await next();
-      if (ctx.method !== 'POST') return;
+    const isAsked = ({ method, path }: { method: string; path: string }) =>
+      method === 'POST' && (path === paths.token || path === paths.backchannel);
+    afterwards(provider, isAsked, async (ctx) => {
       const body = (ctx.body ?? {}) as { error?: unknown; auth_req_id?: unknown };
       // The library reports no success of this endpoint.
       if (ctx.path === paths.backchannel && ctx.status === 200 && body.auth_req_id) ctx.body = { ...body, interval: INTERVAL_SECONDS };

@@ -1,5 +1,6 @@
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import type { RefreshUses } from './adapter/index.js';
+import { afterwards } from './afterwards.js';
 import type { ProviderExtension } from './provider.js';
 
 /** FAPI 2.0 Security Profile, 5.3.2.1: their tokens are bound to their clients, so rotation would only lose sessions. */
@@ -15,10 +16,14 @@ export const rotateRefreshToken =
 export const answerWithSuccessor =
   (uses: RefreshUses): ProviderExtension =>
   (provider) => {
-    provider.use(async (ctx, next) => {
-      await next();
-      const successor = uses.successorFor(ctx as KoaContextWithOIDC);
-      const body = ctx.body as Record<string, unknown> | null | undefined;
-      if (successor !== undefined && ctx.status === 200 && typeof body?.refresh_token === 'string') body.refresh_token = successor;
-    });
+    const tokenPath = provider.pathFor('token');
+    afterwards(
+      provider,
+      ({ path }) => path === tokenPath,
+      (ctx) => {
+        const successor = uses.successorFor(ctx as KoaContextWithOIDC);
+        const body = ctx.body as Record<string, unknown> | null | undefined;
+        if (successor !== undefined && ctx.status === 200 && typeof body?.refresh_token === 'string') body.refresh_token = successor;
+      },
+    );
   };

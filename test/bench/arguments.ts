@@ -11,6 +11,7 @@ export type Plan = {
   durationSeconds: number;
   sliceSeconds: number;
   warmUpSeconds: number;
+  warmUpOperations: number;
   growth: boolean;
   accounts: number;
   tokens: number;
@@ -28,12 +29,12 @@ Ours and bare oidc-provider (in-memory adapter, same key size, clients and claim
   --operation NAME   one or several, with commas: ${names.join(', ')}
   --database NAME    sqlite, postgresql, or both (the default)
   --workers N        processes of ours (needs postgresql when above 1)
-  --duration S       seconds measured for each operation and side (default 6), in slices of 1 s, after 1.5 s of warm-up
+  --duration S       seconds measured for each operation and side (default 6), in slices of 1 s, after a warm-up of 10,000 operations
   --growth           a full database against an empty one: 1,000,000 accounts, 5,000,000 token rows
   --accounts N, --tokens N   how full
   --json FILE        an array of the figures
   --chart FILE       the chart of the README (scripts/pictures/bench.svg)
-  --profile FOLDER   processor profiles of ours (--cpu-prof)
+  --profile FOLDER   processor profiles of both sides, of the measured slices alone
 `;
 
 /** @throws Error for what cannot be meant */
@@ -74,6 +75,7 @@ export function readArguments(argv: readonly string[]): Plan | 'help' {
     durationSeconds: number('duration', values.duration, 1),
     sliceSeconds: 1,
     warmUpSeconds: 1.5,
+    warmUpOperations: 10_000,
     growth: values.growth,
     accounts: number('accounts', values.accounts, 1),
     tokens: number('tokens', values.tokens, 0),

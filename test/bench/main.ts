@@ -1,5 +1,5 @@
 /** npm run bench: ours and the yardstick by turns, in one run (see `USAGE`). */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { onServer, startPostgres, type TestPostgres } from '../support/postgres.js';
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'latchkey-bench-'));
   const closing: (() => Promise<unknown> | undefined)[] = [async () => rmSync(folder, { recursive: true, force: true })];
   try {
+    if (plan.profileFolder) mkdirSync(plan.profileFolder, { recursive: true });
     const description = describeRun(plan);
     say(description);
     let postgres: TestPostgres | undefined;
@@ -62,7 +63,7 @@ async function yardstickField(plan: Plan, { set, opened, folder }: Opening & { f
   const against = await opened(openYardstick(folder));
   const sides: Field['sides'] = [];
   for (const database of plan.databases) {
-    const side = await opened(start(await set(`ours_${database}`, database), plan.profileFolder && path.resolve(plan.profileFolder)));
+    const side = await opened(start(await set(`ours_${database}`, database)));
     say(`${side.name}: the first start took ${Math.round(side.readyMs)} ms`);
     sides.push({ side, database });
   }

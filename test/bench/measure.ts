@@ -1,6 +1,10 @@
+import path from 'node:path';
 import type { Plan } from './arguments.js';
 import { operations } from './operations.js';
 import type { Side } from './sides.js';
+
+/** A login takes so long that its warm-up ends by this. */
+const MAX_WARM_UP_MS = 15_000;
 
 /** What one slice of one side gave. */
 export type Sample = { operations: number; errors: number; seconds: number; cpuMs: number };
@@ -16,7 +20,7 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
   const measured = sides.map((side): Measured => ({ side: side.name, samples: [], latenciesMs: [], firstError: undefined }));
   for (const side of sides) {
     await side.load.prepare(name, side.kind, side.port);
-    await side.load.run({ milliseconds: plan.warmUpSeconds * 1000 });
+    await warmUp(side, plan);
   }
   const rounds = Math.max(2, Math.round(plan.durationSeconds / plan.sliceSeconds));
   for (let round = 0; round < rounds; round++) {
@@ -24,9 +28,11 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
     for (const { side, into } of round % 2 === 0 ? turns : turns.reverse()) {
       // Anew for each slice: a line of tokens that grows for ever would be a load of its own.
       await side.load.prepare(name, side.kind, side.port);
+      if (plan.profileFolder) await side.meters.read('profile');
       const before = await side.meters.read();
       const slice = await side.load.run({ milliseconds: plan.sliceSeconds * 1000 });
       const after = await side.meters.read();
+      if (plan.profileFolder) await side.meters.read(`profiled ${path.resolve(plan.profileFolder, `${name}.${side.name}.${round}`)}`);
       into.samples.push({
         ...{ operations: slice.operations, errors: slice.errors, seconds: slice.seconds, cpuMs: after.cpuMs - before.cpuMs },
       });
@@ -35,4 +41,17 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
     }
   }
   return measured;
+}
+
+/**
+ * By operations as well as by time: how many it takes until the engine has compiled what is called depends on the machine, and one that is loaded
+ * does few in a second.
+ */
+async function warmUp({ load }: Side, { warmUpSeconds, warmUpOperations }: Plan): Promise<void> {
+  const deadline = performance.now() + MAX_WARM_UP_MS;
+  let done = 0;
+  for (let ms = warmUpSeconds * 1000; ; ms = 1000) {
+    done += (await load.run({ milliseconds: ms })).operations;
+    if (done >= warmUpOperations || performance.now() > deadline) return;
+  }
 }

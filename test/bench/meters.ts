@@ -6,7 +6,9 @@ import type { Reading } from './meter.js';
 export type Meters = {
   port: number;
   /** The sum over all processes of the side that are there now. */
-  read(question?: 'cpu' | 'gc'): Promise<{ processes: number; cpuMs: number; rssBytes: number; heapBytes: number }>;
+  read(
+    question?: 'cpu' | 'gc' | 'profile' | `profiled ${string}`,
+  ): Promise<{ processes: number; cpuMs: number; rssBytes: number; heapBytes: number }>;
   close(): void;
 };
 

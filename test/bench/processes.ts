@@ -19,17 +19,15 @@ export async function startServer({
   env,
   meterPort,
   logFile,
-  nodeOptions = [],
 }: {
   script: string;
   env: Record<string, string>;
   meterPort: number;
   logFile: string;
-  nodeOptions?: readonly string[];
 }): Promise<Started> {
   const begun = performance.now();
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, ['--expose-gc', ...nodeOptions, '--import', built('meter'), script], {
+  const child = spawn(process.execPath, ['--expose-gc', '--import', built('meter'), script], {
     env: { PATH: process.env.PATH ?? '', BENCH_METER_PORT: String(meterPort), ...env },
     stdio: ['ignore', log, log],
   });

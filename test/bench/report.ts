@@ -23,7 +23,7 @@ export function describeRun(plan: Plan): string {
   return [
     `${cpus[0]?.model.trim() ?? 'unknown processor'}, ${os.availableParallelism()} cores, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}`,
     `Node ${process.versions.node}, oidc-provider ${versionOf('oidc-provider')}, Prisma ${versionOf('@prisma/client')}; RSA-2048, RS256; argon2id ${HASH.memoryKib} KiB, ${HASH.passes} passes, ${HASH.lanes} lane`,
-    `${plan.durationSeconds} s for each operation and side in slices of ${plan.sliceSeconds} s by turns, after ${plan.warmUpSeconds} s of warm-up; load over kept connections from a process of its own`,
+    `${plan.durationSeconds} s for each operation and side in slices of ${plan.sliceSeconds} s by turns, after a warm-up of ${plan.warmUpOperations} operations (15 s at most); load over kept connections from a process of its own`,
     `load average at the start: ${os
       .loadavg()
       .map((value) => value.toFixed(1))

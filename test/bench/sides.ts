@@ -99,14 +99,13 @@ export async function install({
   return { name, database, env, folder };
 }
 
-export async function start({ name, env, folder }: Installation, profileFolder?: string): Promise<Side> {
+export async function start({ name, env, folder }: Installation): Promise<Side> {
   const meters = await openMeters();
   const server = await startServer({
     script: path.join(root, 'dist', 'main.js'),
     env,
     meterPort: meters.port,
     logFile: path.join(folder, 'server.log'),
-    nodeOptions: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${path.join(profileFolder, name)}`] : [],
   });
   return sideOf(name, 'ours', { port: Number(env.PORT), meters, server });
 }

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
+import type { SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
 import { vi } from 'vitest';
+import type { DirectAdapter } from '../../src/platform/db/direct.js';
 import type { Database } from '../../src/platform/db/index.js';
 import { SqliteAdapter } from '../../src/platform/db/sqlite-adapter.js';
 
@@ -35,11 +36,13 @@ export function captureStatements(provider: Database['provider']): Capture {
   const statements = new Map<string, SqlQuery>();
   const sent: string[] = [];
   let ask: ((query: SqlQuery) => Promise<{ rows: unknown[][] }>) | undefined;
-  const listen = (target: SqlDriverAdapter | Transaction) => {
-    for (const method of ['queryRaw', 'executeRaw'] as const) {
-      const send = target[method].bind(target) as (query: SqlQuery) => Promise<never>;
+  const listen = (target: DirectAdapter | Transaction) => {
+    const methods: Partial<Record<string, (query: SqlQuery) => Promise<never>>> = target as never;
+    for (const method of ['queryRaw', 'executeRaw', 'queryRows'] as const) {
+      const send = methods[method]?.bind(target);
+      if (!send) continue;
       if (method === 'queryRaw' && !ask) ask = send;
-      target[method] = (query: SqlQuery) => {
+      methods[method] = (query: SqlQuery) => {
         sent.push(query.sql);
         if (!statements.has(query.sql)) statements.set(query.sql, query);
         return send(query);
@@ -49,7 +52,7 @@ export function captureStatements(provider: Database['provider']): Capture {
   const factory = (provider === 'sqlite' ? SqliteAdapter : PrismaPg) as typeof PrismaPg;
   const { connect } = factory.prototype;
   const spy = vi.spyOn(factory.prototype, 'connect').mockImplementation(async function connectAndListen(this: never) {
-    const opened = (await connect.call(this)) as SqlDriverAdapter;
+    const opened = (await connect.call(this)) as DirectAdapter;
     listen(opened);
     const begin = opened.startTransaction.bind(opened);
     opened.startTransaction = async (...args) => {

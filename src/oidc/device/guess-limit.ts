@@ -1,7 +1,9 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type Limit, networkOf, type RateLimiter } from '../../platform/limits/index.js';
 import type { ProviderExtension } from '../provider.js';
 import type { DevicePages } from './feature.js';
+
+type Middleware = Parameters<Provider['use']>[0];
 
 /** A browser that enters more than this many wrong codes while a code lives is not somebody who mistyped. */
 const PER_SESSION: Limit = { points: 10, windowSeconds: 600 };
@@ -32,9 +34,13 @@ export function createGuessLimit({
   return {
     noteWrong: (ctx) => wrong.add(ctx.req),
     extension(provider) {
-      provider.use(async (ctx, next) => {
+      provider.use((ctx, next) => {
         // Whatever else the router may take for the page is counted as well.
-        if (ctx.method !== 'POST' || !ctx.path.startsWith(paths.entry) || ctx.path === paths.authorization) return next();
+        const enters = ctx.method === 'POST' && ctx.path.startsWith(paths.entry) && ctx.path !== paths.authorization;
+        return enters ? limited(ctx, next) : next();
+      });
+
+      async function limited(ctx: Parameters<Middleware>[0], next: () => Promise<void>): Promise<void> {
         const session = ctx.cookies.get(provider.cookieName('session'));
         const counted: [key: string, limit: Limit][] = [[`device codes from ${networkOf(ctx.ip)}`, perNetwork]];
         if (session) counted.push([`device codes in session ${session}`, PER_SESSION]);
@@ -49,7 +55,7 @@ export function createGuessLimit({
         }
         await next();
         if (!wrong.has(ctx.req)) await Promise.all(taken.map(limits.giveBack));
-      });
+      }
     },
   };
 }

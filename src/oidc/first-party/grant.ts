@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { nowSeconds } from '../../platform/clock.js';
+import { afterwards } from '../afterwards.js';
+import { isMetadata } from '../discovery-document.js';
 import type { ProviderExtension } from '../provider.js';
 import type { RequestContexts } from '../request-context.js';
 import { type ResourceServerInfo, resourceServerFor } from '../resource-access.js';
@@ -88,10 +90,9 @@ function allowFromInsideOnly(provider: Provider, isInside: () => boolean): void 
 }
 
 function leaveOutOfMetadata(provider: Provider): void {
-  provider.use(async (ctx, next) => {
-    await next();
+  afterwards(provider, isMetadata, (ctx) => {
     const body = ctx.body as { grant_types_supported?: string[] } | null | undefined;
-    if (!ctx.path.startsWith('/.well-known/') || !Array.isArray(body?.grant_types_supported)) return;
+    if (!Array.isArray(body?.grant_types_supported)) return;
     body.grant_types_supported = body.grant_types_supported.filter((type) => type !== FIRST_PARTY_GRANT_TYPE);
   });
 }

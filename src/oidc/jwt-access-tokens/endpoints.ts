@@ -2,6 +2,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { TokenPolicy } from '../token-policy.js';
 import type { JwtAccessToken, JwtAccessTokens } from './service.js';
 
+type Middleware = Parameters<Provider['use']>[0];
 type Deps = { tokens: JwtAccessTokens; policy: TokenPolicy };
 
 const ENDPOINTS = ['introspection', 'revocation'] as const;
@@ -24,9 +25,12 @@ export function answerForJwts(deps: Deps): (provider: Provider) => void {
     provider.on('revocation.error', notice);
     const paths = new Map(ENDPOINTS.map((endpoint) => [provider.pathFor(endpoint), endpoint]));
 
-    provider.use(async (ctx, next) => {
+    provider.use((ctx, next) => {
       const endpoint = ctx.method === 'POST' ? paths.get(ctx.path) : undefined;
-      if (!endpoint) return next();
+      return endpoint ? answer(endpoint, ctx, next) : next();
+    });
+
+    async function answer(endpoint: (typeof ENDPOINTS)[number], ctx: Parameters<Middleware>[0], next: () => Promise<void>): Promise<void> {
       // Programs ask here, whatever they say they accept: the library would answer a refusal with a page.
       if (ctx.accepts('json', 'html') === 'html') ctx.req.headers.accept = 'application/json';
       await next();
@@ -36,7 +40,7 @@ export function answerForJwts(deps: Deps): (provider: Provider) => void {
       ctx.status = 200;
       if (endpoint === 'revocation') ctx.body = await revoke(answered, deps);
       else await answerIntrospection(answered, await introspect(answered, deps)).catch((error: unknown) => refuse(answered, error));
-    });
+    }
   };
 }
 

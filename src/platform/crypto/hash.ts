@@ -5,6 +5,22 @@ export function randomId(bytes = 32): string {
   return randomBytes(bytes).toString('base64url');
 }
 
+/**
+ * Random bytes from a store of them, for what is no bearer value and drawn for every request (nonces of pages, ids of traces): asking OpenSSL for a
+ * few bytes costs as much as for thousands.
+ */
+export const drawBytes = createDraw();
+
+function createDraw(): (count: number) => Buffer {
+  let store = Buffer.alloc(0);
+  return (count) => {
+    if (store.length < count) store = randomBytes(4096);
+    const drawn = store.subarray(0, count);
+    store = store.subarray(count);
+    return drawn;
+  };
+}
+
 /** SHA-256, base64url: how bearer values are looked up at rest. They are random, so no salt or stretching is needed. */
 export function sha256(value: string): string {
   return createHash('sha256').update(value).digest('base64url');

@@ -10,7 +10,10 @@ export type DirectStatements = {
   execute(statement: Sql): Promise<number>;
 };
 
-type Adapter = Pick<SqlDriverAdapter, 'queryRaw' | 'executeRaw'>;
+/** A driver adapter that may also give rows as objects by itself. */
+export type DirectAdapter = SqlDriverAdapter & { queryRows?(query: SqlQuery): Promise<object[]> };
+
+type Adapter = Pick<DirectAdapter, 'queryRaw' | 'executeRaw' | 'queryRows'>;
 
 /** Keeps the adapter that a factory opens. */
 export function keepAdapter<Factory extends SqlDriverAdapterFactory>(
@@ -45,7 +48,8 @@ export function createDirectStatements({
   return {
     async query<Row>(statement: Sql) {
       const open = adapter() ?? (await opened());
-      return toObjects(await open.queryRaw(toQuery(statement))) as Row[];
+      const query = toQuery(statement);
+      return (open.queryRows ? await open.queryRows(query) : toObjects(await open.queryRaw(query))) as Row[];
     },
     async execute(statement) {
       const open = adapter() ?? (await opened());

@@ -1,11 +1,13 @@
 import type { Client } from '@libsql/client';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
-import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
+import type { SqlQuery } from '@prisma/driver-adapter-utils';
+import type { DirectAdapter } from './direct.js';
 import { openSqliteConnection, type SqliteConnection } from './sqlite-connection.js';
 
 /**
  * Prisma's adapter for SQLite over a connection of our own (see there). Writes outside of transactions go past the adapter's lock, which lets
- * one statement in at a time, so that they can be committed together; the connection itself keeps them out of transactions.
+ * one statement in at a time, so that they can be committed together; so do direct reads, which would wait for it eight promises long. The
+ * connection itself keeps both out of transactions.
  */
 export class SqliteAdapter extends PrismaLibSql {
   #opened: SqliteConnection | undefined;
@@ -16,9 +18,16 @@ export class SqliteAdapter extends PrismaLibSql {
   }
 
   override async connect() {
-    const adapter = (await super.connect()) as SqlDriverAdapter & { onError(error: unknown): never };
+    const adapter = (await super.connect()) as DirectAdapter & { onError(error: unknown): never };
     const opened = this.#opened;
     if (opened) {
+      adapter.queryRows = async ({ sql, args }: SqlQuery) => {
+        try {
+          return await opened.read({ sql, args: args.map((arg) => toColumn(arg, undefined)) });
+        } catch (error) {
+          return adapter.onError(error);
+        }
+      };
       adapter.executeRaw = async ({ sql, args, argTypes }: SqlQuery) => {
         try {
           return await opened.write({ sql, args: args.map((arg, index) => toColumn(arg, argTypes[index]?.scalarType)) });

@@ -1,6 +1,7 @@
 import { type Client, LibsqlError, type ResultSet, type Transaction } from '@libsql/client';
 import Connection from 'libsql';
 import { LRUCache } from 'lru-cache';
+import { type ToObject, toObjectWith } from './sqlite-rows.js';
 
 export type Statement = { sql: string; args: readonly unknown[] };
 /** What Prisma's adapter reads of an answer. */
@@ -10,6 +11,8 @@ type Answer = Pick<ResultSet, 'columns' | 'columnTypes' | 'rows' | 'rowsAffected
 export type SqliteConnection = {
   /** What Prisma's adapter needs of the client that it would open itself. */
   client: Client;
+  /** A read by itself: rows as objects. Waits for the transaction that is open, since both are on one connection. */
+  read(statement: Statement): Promise<object[]>;
   /** A write by itself: committed when it resolves, together with what others write at the same moment. */
   write(statement: Statement): Promise<number>;
 };
@@ -19,7 +22,8 @@ const MAX_PREPARED = 500;
 /** So many writes share a commit at most. */
 const MAX_GROUP = 64;
 
-type Prepared = { statement: Connection.Statement; columns: string[]; columnTypes: string[] } | { statement: Connection.Statement };
+type Reader = { statement: Connection.Statement; columns: string[]; columnTypes: string[]; toObject: ToObject };
+type Prepared = Reader | { statement: Connection.Statement };
 type Waiting = Statement & { resolve(changes: number): void; reject(error: unknown): void };
 
 /**
@@ -43,7 +47,7 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
     const known = prepared.get(text);
     if (known) return known;
     const statement = connection.prepare(text);
-    const made = statement.reader ? { statement: statement.raw(true), ...columnsOf(statement) } : { statement };
+    const made = statement.reader ? readerOf(statement) : { statement };
     prepared.set(text, made);
     return made;
   }
@@ -55,6 +59,18 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
       if (!('columns' in known)) return { ...NO_ROWS, rowsAffected: known.statement.run(values).changes };
       const { columns, columnTypes } = known;
       return { columns, columnTypes, rows: known.statement.all(values) as Answer['rows'], rowsAffected: 0 };
+    } catch (error) {
+      throw toLibsqlError(error);
+    }
+  }
+
+  function readObjects({ sql, args }: Statement): object[] {
+    try {
+      const known = prepare(sql);
+      const values = args.map(toSqlite);
+      // Without an answer it is no statement that reads (`INSERT` without `RETURNING`).
+      if (!('toObject' in known)) throw new TypeError('a statement that answers nothing was to be read');
+      return (known.statement.all(values) as unknown[][]).map(known.toObject);
     } catch (error) {
       throw toLibsqlError(error);
     }
@@ -147,6 +163,10 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
   };
   return {
     client: client as unknown as Client,
+    async read(statement) {
+      while (transaction) await transaction;
+      return readObjects(statement);
+    },
     write: (statement) =>
       new Promise((resolve, reject) => {
         if (waiting.push({ ...statement, resolve, reject }) === 1) setImmediate(flush);
@@ -207,9 +227,11 @@ const COMMIT: Statement = { sql: 'COMMIT', args: [] };
 const ROLLBACK: Statement = { sql: 'ROLLBACK', args: [] };
 const NO_ROWS = { columns: [], columnTypes: [], rows: [] };
 
-function columnsOf(statement: Connection.Statement): { columns: string[]; columnTypes: string[] } {
-  const columns = statement.columns();
-  return { columns: columns.map(({ name }) => name), columnTypes: columns.map(({ type }) => type ?? '') };
+function readerOf(statement: Connection.Statement): Reader {
+  const declared = statement.columns();
+  const columns = declared.map(({ name }) => name);
+  const columnTypes = declared.map(({ type }) => type ?? '');
+  return { statement: statement.raw(true), columns, columnTypes, toObject: toObjectWith(columns, columnTypes) };
 }
 
 function toSqlite(value: unknown): unknown {

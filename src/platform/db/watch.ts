@@ -1,4 +1,5 @@
-import type { SqlDriverAdapter, SqlDriverAdapterFactory, Transaction } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { DirectAdapter } from './direct.js';
 import { type DatabaseTrouble, troubleOf } from './trouble.js';
 
 /** Hears what becomes of statements, beside whoever sent them. */
@@ -31,9 +32,10 @@ export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory
         throw error;
       }
     };
-  const watchQueries = (target: SqlDriverAdapter | Transaction) => {
+  const watchQueries = (target: Pick<DirectAdapter, 'queryRaw' | 'executeRaw' | 'queryRows'>) => {
     target.queryRaw = watched(target.queryRaw.bind(target));
     target.executeRaw = watched(target.executeRaw.bind(target));
+    if (target.queryRows) target.queryRows = watched(target.queryRows.bind(target));
   };
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import proxyAddr from 'proxy-addr';
 import type { Echo } from './echo.js';
 
@@ -32,6 +33,7 @@ export function createAdmission({
 }): Admission {
   const issuer = new URL(issuerUrl);
   const trust = compileTrust(trustProxy);
+  const originOf = rememberingLast(readOrigin);
   return (request, response) => {
     const trusted = trust(request.socket.remoteAddress ?? '', 0);
     const proto = (trusted && lastOf(request.headers['x-forwarded-proto'])) || 'http';
@@ -86,7 +88,16 @@ const trustNobody = () => false;
 function compileTrust(trustProxy: TrustProxy): (address: string, hop: number) => boolean {
   if (!trustProxy) return trustNobody;
   if ('hops' in trustProxy) return (_address, hop) => hop < trustProxy.hops;
-  return proxyAddr.compile([...trustProxy.addresses]);
+  const isTrusted = proxyAddr.compile([...trustProxy.addresses]);
+  // Where they are given by their addresses, the answer is the same for each hop; proxies are few, so few are asked for again and again.
+  const answers = new LRUCache<string, boolean>({ max: 1000 });
+  return (address) => {
+    const known = answers.get(address);
+    if (known !== undefined) return known;
+    const answer = isTrusted(address, 0);
+    answers.set(address, answer);
+    return answer;
+  };
 }
 
 /** The entry that the nearest proxy wrote: earlier ones may be the browser's invention. */
@@ -97,7 +108,16 @@ function lastOf(header: string | string[] | undefined): string {
 
 const textOf = (header: string | string[] | undefined): string | null => (Array.isArray(header) ? header.join(', ') : (header ?? null));
 
-function originOf(proto: string, host: string): string | undefined {
+/** Nearly all requests say what the one before said, and reading a URL costs more than comparing two texts. */
+function rememberingLast<Answer>(read: (proto: string, host: string) => Answer): (proto: string, host: string) => Answer {
+  let last: { proto: string; host: string; answer: Answer } | undefined;
+  return (proto, host) => {
+    if (last?.proto !== proto || last.host !== host) last = { proto, host, answer: read(proto, host) };
+    return last.answer;
+  };
+}
+
+function readOrigin(proto: string, host: string): string | undefined {
   // URL forgives user names, paths and white space in a host; a Host header has none of them.
   if (!/^[a-zA-Z0-9.\-_[\]:]+$/.test(host)) return undefined;
   return URL.canParse(`${proto}://${host}`) ? new URL(`${proto}://${host}`).origin : undefined;

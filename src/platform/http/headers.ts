@@ -1,7 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Context, Middleware } from 'koa';
+import { drawBytes } from '../crypto/index.js';
 
 type PageState = { nonce: string; requestId: string; formActions: Set<string>; imageHosts: Set<string>; https: boolean };
 
@@ -68,7 +69,6 @@ export function createHardening({ https }: { https: boolean }): (response: Serve
     ...headersOfHelmet({ https }),
     'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()',
   });
-  const drawBytes = createDraw();
   return (response) => {
     const state: PageState = {
       nonce: drawBytes(16).toString('base64'),
@@ -110,15 +110,4 @@ function headersOfHelmet({ https }: { https: boolean }): Record<string, string> 
   };
   harden({} as IncomingMessage, response as unknown as ServerResponse, () => undefined);
   return headers;
-}
-
-/** Random bytes from a store of them: asking the system for each response costs more than all its headers. */
-function createDraw(): (count: number) => Buffer {
-  let store = Buffer.alloc(0);
-  return (count) => {
-    if (store.length < count) store = randomBytes(4096);
-    const drawn = store.subarray(0, count);
-    store = store.subarray(count);
-    return drawn;
-  };
 }

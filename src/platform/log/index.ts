@@ -49,7 +49,9 @@ export function createLogger({
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** Lines of one turn of the event loop are written by one call: a call for each costs more than what it says. At the exit nothing is left. */
+/** Lines of so many milliseconds are written by one call: a call for each turn of the event loop costs more than the lines say. At the exit nothing is left. */
+const BATCH_MS = 10;
+
 function batched(destination: Destination): { write(line: string): void } {
   let lines = '';
   const flush = () => {
@@ -61,7 +63,7 @@ function batched(destination: Destination): { write(line: string): void } {
   process.on('exit', flush);
   return {
     write(line) {
-      if (lines === '') setImmediate(flush);
+      if (lines === '') setTimeout(flush, BATCH_MS);
       lines += line;
     },
   };

@@ -3,7 +3,7 @@
  * Does not own: what is done with it (logs, audit, outbound requests).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { drawBytes } from '../crypto/index.js';
 
 export type TraceParent = { traceId: string; parentId: string; sampled: boolean };
 
@@ -39,8 +39,8 @@ export function createRequestScope(requestId: string, header: string | string[] 
   const parent = parseTraceParent(header);
   return {
     requestId,
-    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
-    spanId: randomBytes(8).toString('hex'),
+    traceId: parent?.traceId ?? drawBytes(16).toString('hex'),
+    spanId: drawBytes(8).toString('hex'),
     sampled: parent?.sampled ?? false,
   };
 }
