@@ -4,11 +4,13 @@ import path from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkPlainHttp } from '../../src/cli/doctor/plain-http.js';
 import { ensureBuilt, runNode } from '../support/built.js';
 import { besideServer, type CommandLine } from '../support/command-line.js';
 import { clients, declare } from '../support/declarations.js';
 import { createNginx, type Mistake, nginxPath, type TestNginx } from '../support/nginx.js';
 import { createPerson, PASSWORD } from '../support/people.js';
+import { freePort } from '../support/ports.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
 if (!nginxPath)
@@ -32,8 +34,8 @@ describe.runIf(nginxPath)('behind nginx, set up by the example of this repositor
     declared = declare({ clients: [shop, { ...clients.spa, redirect_uris: ['https://spa.localhost/'] }] });
     server = await startTestServer({ env: { ...declared.env, ISSUER_URL: `https://localhost:${nginx.port}`, TRUST_PROXY: '1' } });
     latchkey = besideServer(server.config);
-    // What NODE_EXTRA_CA_CERTS does for a process of its own.
-    https.globalAgent.options.ca = [...rootCertificates, nginx.authority];
+    // What NODE_EXTRA_CA_CERTS does for a process of its own; with all the others each connection would take 20 ms to read them.
+    https.globalAgent.options.ca = [nginx.authority];
     await nginx.serve({ upstreamPort: server.config.port });
   });
   afterAll(async () => {
@@ -102,7 +104,7 @@ describe.runIf(nginxPath)('behind nginx, set up by the example of this repositor
 
   it("the doctor tells a certificate that this machine does not trust, and how to trust an authority of one's own", async () => {
     const { ca } = https.globalAgent.options;
-    https.globalAgent.options.ca = [...rootCertificates];
+    https.globalAgent.options.ca = rootCertificates.slice(0, 1);
     const { told } = await examine().finally(() => {
       https.globalAgent.options.ca = ca;
     });
@@ -177,7 +179,7 @@ describe.runIf(nginxPath)('behind nginx, set up by the example of this repositor
     {
       name: 'cookies that are taken away',
       mistake: [['proxy_redirect off;', 'proxy_redirect off; proxy_hide_header Set-Cookie;']],
-      ...{ check: 'sign-in page', message: /./, mend: /./, broken: true },
+      ...{ check: 'cookies', message: /^Browsers are given no cookies/, mend: /proxy_hide_header Set-Cookie/, broken: true },
     },
     {
       name: 'a JWKS that is cached for a year',
@@ -213,6 +215,25 @@ describe.runIf(nginxPath)('behind nginx, set up by the example of this repositor
     expect(finding?.message).toMatch(message);
     expect(finding?.mend).toMatch(mend);
     if (broken) expect(code).toBe(1);
+  });
+
+  it('the doctor looks at where plain http leads, where the issuer has the port of https', async () => {
+    await nginx.serve({ upstreamPort: server.config.port });
+    const look = () => checkPlainHttp('https://localhost', { port: nginx.plainPort });
+    expect(await look()).toMatchObject([{ check: 'plain http', status: 'ok', message: expect.stringContaining('is sent to https') }]);
+    for (const [instead, status, message] of [
+      ['return 301 https://elsewhere.example.com$request_uri;', 'failure', /sent to https:\/\/elsewhere\.example\.com, not to/],
+      ['return 301 http://$host$request_uri;', 'failure', /sent to http:\/\/localhost, not to/],
+      ['return 200 "hello";', 'failure', /served by plain http/],
+      ['return 404;', 'warning', /answers 404/],
+    ] as const) {
+      await nginx.serve({ upstreamPort: server.config.port, mistake: [['return 301 https://$host$request_uri;', instead]] });
+      expect(await look()).toMatchObject([
+        { status, message: expect.stringMatching(message), mend: expect.stringContaining('return 301') },
+      ]);
+    }
+    expect(await checkPlainHttp('https://localhost', { port: await freePort() })).toMatchObject([{ status: 'ok' }]);
+    expect(await checkPlainHttp(server.url, { port: nginx.plainPort })).toEqual([]);
   });
 
   it.each([

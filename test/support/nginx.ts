@@ -19,6 +19,8 @@ export type Mistake = readonly (readonly [line: string | RegExp, instead: string
 
 export type TestNginx = {
   port: number;
+  /** where it answers by plain http */
+  plainPort: number;
   /** file of the authority that signed its certificate */
   authorityFile: string;
   authority: string;
@@ -54,6 +56,7 @@ export async function createNginx(): Promise<TestNginx> {
 
   return {
     port,
+    plainPort,
     authorityFile,
     authority: authority.pem,
     async serve({ upstreamPort, mistake = [] }) {
@@ -68,7 +71,8 @@ export async function createNginx(): Promise<TestNginx> {
       ];
       let text = readFileSync(example, 'utf8');
       for (const [line, instead] of [...places, ...mistake]) {
-        const changed = text.replace(line, instead);
+        // A function: nginx means its own variables by $host, and not what replace() would.
+        const changed = text.replace(line, () => instead);
         if (changed === text) throw new Error(`the example has no ${line}`);
         text = changed;
       }

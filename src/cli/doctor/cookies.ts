@@ -30,6 +30,7 @@ export async function checkCookies(issuerUrl: string): Promise<Finding[]> {
           `On the way to it ${new URL(address).pathname} ${told}.`,
           'See what "proxy" says above, and the log of the server and of the proxy.',
         ),
+        ...(lines.length === 0 ? [noCookies(`none came on the way through ${hop} redirects`)] : []),
       ];
     }
     const next = new URL(headers.location, address);
@@ -39,8 +40,16 @@ export async function checkCookies(issuerUrl: string): Promise<Finding[]> {
     }
     address = next.href;
   }
-  return [failure(check, 'A browser is sent in a circle.', 'Do cookies pass the proxy, both ways?')];
+  const circle = failure(check, 'A browser is sent in a circle.', 'Do cookies pass the proxy, both ways?');
+  return lines.length === 0 ? [circle, noCookies('none came on the way in the circle')] : [circle];
 }
+
+const noCookies = (how: string) =>
+  failure(
+    'cookies',
+    `Browsers are given no cookies (${how}): nobody can sign in.`,
+    'Let Set-Cookie of the server pass the proxy (no proxy_hide_header Set-Cookie).',
+  );
 
 /** As they really arrive, whatever a proxy did to them. */
 function judgeCookies(lines: readonly string[], issuerUrl: string): Finding {
@@ -63,7 +72,7 @@ function judgeCookies(lines: readonly string[], issuerUrl: string): Finding {
     const mend = 'The proxy changes them (proxy_cookie_flags, proxy_cookie_path, proxy_cookie_domain): let them pass as they are.';
     return failure('cookies', `${faults.slice(0, 5).join('; ')}.`, mend);
   }
-  if (lines.length === 0) return failure('cookies', 'None is set.', 'Does the proxy take Set-Cookie away (proxy_hide_header)?');
+  if (lines.length === 0) return noCookies('none came with the sign-in page');
   return ok('cookies', `${lines.length} were set, each for this host alone and SameSite${https ? ', Secure and prefixed' : ''}.`);
 }
 

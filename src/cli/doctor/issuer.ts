@@ -3,6 +3,7 @@ import { now } from '../../platform/clock.js';
 import { type Answer, ask, readObject } from './ask.js';
 import { checkCookies } from './cookies.js';
 import { type Finding, failure, ok, skipped, warning } from './finding.js';
+import { checkPlainHttp } from './plain-http.js';
 import { checkProxy } from './proxy.js';
 
 /** What the rest of the examination found out that an answer from outside has to agree with. */
@@ -32,6 +33,7 @@ export async function checkIssuer(config: Config, known: Known): Promise<Finding
     await checkHost(issuerUrl),
     await checkJwks(config, metadata, known),
     ...(await checkCookies(issuerUrl)),
+    ...(await checkPlainHttp(issuerUrl)),
   ];
 }
 
