@@ -122,11 +122,14 @@ describe.each(databases)('a client whose id is the address of its document (%s)'
 describe('a document', () => {
   const { server, web, documentOf, publish, partyOf, ask, fetches } = useDocuments();
 
-  it('shows on the consent page its id and where it sends people, and no picture from elsewhere', async () => {
+  it('is called unchecked from the sign-in page on, and shows its id, where it sends people, and no picture from elsewhere', async () => {
     const id = publish({ logo_uri: 'https://client.example.net/logo.png', first_party: true, client_name: 'Latchkey' });
     const { email } = await createPerson(server());
     const browser = new Browserless();
-    const page = await signIn(browser, await browser.open((await (await partyOf(id)).begin()).url.href), { email });
+    const before = await browser.open((await (await partyOf(id)).begin()).url.href);
+    // Before a password is typed, too: the name is the stranger's own choice.
+    expect(before.body).toContain('Nobody here has checked this application.');
+    const page = await signIn(browser, before, { email });
     expect(page.body).toContain(id);
     expect(page.body).toContain('client.example.net');
     expect(page.body).toContain('Nobody here has checked this application');

@@ -1,6 +1,7 @@
 /** Signing in, registering, confirming, consenting, signing out. */
 export const interaction = {
   'asker.continue': 'to continue to {client}',
+  'asker.unverified': 'Nobody here has checked this application.',
   'asker.title_continue': '{title} to continue to {client}',
 
   'login.title': 'Sign in',
