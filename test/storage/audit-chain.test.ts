@@ -233,6 +233,19 @@ describe.each(databases)('the chain of audit events on %s', (provider) => {
     expect(errors.filter((line) => line.includes('were deleted'))).toHaveLength(1);
   });
 
+  it('calls no new event a returned one after the clock was years ahead for a while', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const start = Date.now();
+    await write(5);
+    await open().chain();
+    vi.setSystemTime(start + 1000 * DAY);
+    expect(await open().deleteOlderThan(365)).toBe(5);
+    vi.setSystemTime(start + DAY);
+    await write(2, 6);
+    await open().chain();
+    expect(await kindsOf()).toEqual([]);
+  });
+
   it('takes in what was written before there was a chain, and from then on nothing without a mark', async () => {
     await write(3);
     await sql('UPDATE audit_events SET mac = NULL');

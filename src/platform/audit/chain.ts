@@ -117,5 +117,8 @@ export function createChain({ repository, marks, log, onChained, batch = 500 }: 
 
 export type Chain = ReturnType<typeof createChain>;
 
-/** Events from before this are returned ones, if they got their place after such events were deleted. */
-export const returnedBefore = (retention: Pick<Checkpoint, 'madeAt'>) => addSeconds(retention.madeAt, -86_400);
+/**
+ * Events from before this are returned ones, if they got their place after such events were deleted. A time that is still to come was told by a
+ * clock that was wrong when they were deleted, and says nothing about events.
+ */
+export const returnedBefore = ({ madeAt }: Pick<Checkpoint, 'madeAt'>) => (madeAt > nowDate() ? new Date(0) : addSeconds(madeAt, -86_400));
