@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { buildServer } from './bundle.mjs';
 import { generateClients, root } from './prisma.mjs';
 
 const stampFile = path.join(root, '.build', 'stamp.json');
@@ -43,6 +44,7 @@ export function ensureClients() {
   return true;
 }
 
+/** The demo is for development, and small: each file by itself. */
 async function transpile(from, to) {
   const { build } = await import('esbuild');
   rmSync(path.join(root, to), { recursive: true, force: true });
@@ -61,15 +63,17 @@ async function transpile(from, to) {
 /** Brings everything up to date. Returns true when something was built. */
 export async function ensureBuilt({ quiet = false } = {}) {
   let built = ensureClients();
+  const packages = ['package.json', 'package-lock.json'].map((name) => path.join(root, name));
   for (const [from, to] of [
     ['src', 'dist'],
     ['scripts/demo', 'dist-demo'],
   ]) {
-    const stamp = stampOf([...filesBelow(path.join(root, from)), path.join(root, 'package.json')]);
-    if (readStamps()[to] === stamp && existsSync(path.join(root, to))) continue;
+    const stamp = stampOf([...filesBelow(path.join(root, from)), ...packages, path.join(root, 'scripts', 'bundle.mjs')]);
+    const stamps = readStamps();
+    if (stamps[to] === stamp && existsSync(path.join(root, to))) continue;
     if (!quiet) process.stderr.write(`building ${to}/ ...\n`);
-    await transpile(from, to);
-    writeStamps({ ...readStamps(), [to]: stamp });
+    const files = to === 'dist' ? await buildServer(stamps.files ?? []) : await transpile(from, to);
+    writeStamps({ ...readStamps(), [to]: stamp, ...(files ? { files } : {}) });
     built = true;
   }
   return built;

@@ -4,6 +4,7 @@ import { randomId } from '../crypto/index.js';
 import { createDirectStatements, type DirectStatements, keepAdapter, queryOf } from './direct.js';
 import { PrismaClient as PostgresqlClient } from './generated/postgresql/client.js';
 import { Prisma, PrismaClient as SqliteClient } from './generated/sqlite/client.js';
+import { compileQueryCompilerOnce } from './query-compiler.js';
 import { SqliteAdapter } from './sqlite-adapter.js';
 import { createVitals, type OutageListener } from './vitals.js';
 import { watchStatements } from './watch.js';
@@ -92,6 +93,7 @@ export async function openDatabase({
   onStatement?: (seconds: number, text: string | undefined) => void;
 }): Promise<Database> {
   const provider = databaseProviderOf(url);
+  compileQueryCompilerOnce();
   const vitals = createVitals({ outage, write: (text) => tryToWrite(client, text) });
   const watcher = onStatement ? { ...vitals, took: onStatement } : vitals;
   const kept =
