@@ -14,7 +14,17 @@ const SECRET_MEMBERS = new Set([
   ],
   ...['clientsecret', 'clientassertion', 'assertion', 'secret', 'code', 'codeverifier', 'usercode', 'devicecode', 'ticket', 'otp', 'totp'],
   ...['authorization', 'proxyauthorization', 'cookie', 'setcookie', 'csrf', 'dpop', 'xapikey', 'apikey', 'xdevicetoken'],
-  ...['loginhinttoken', 'request', 'privatejwk', 'smtpurl', 'databaseurl', 'keyencryptionkey', 'cookiesecrets'],
+  ...[
+    'loginhinttoken',
+    'clientnotificationtoken',
+    'authreqid',
+    'request',
+    'privatejwk',
+    'smtpurl',
+    'databaseurl',
+    'keyencryptionkey',
+    'cookiesecrets',
+  ],
 ]);
 
 /** Codes of errors are words and numbers that people search for; a code that grants something is neither. */
@@ -33,10 +43,12 @@ const PATTERNS: readonly [RegExp, string][] = [
   // scheme://user:password@host
   [/(\b[a-z][a-z+.-]*:\/\/)[^\s/@]+@/gi, `$1${REDACTED}@`],
   // where a sign-in that was begun goes on: its id is also what its cookie holds
-  [/(\/(?:interaction|authorize)\/)[\w-]{20,}/g, '$1:uid'],
+  [/(\/(?:interaction|authorize|device)\/)[\w-]{20,}/g, '$1:uid'],
+  // our own kinds: API keys, secrets of webhooks
+  [/\b(?:lk_[0-9a-f]{8}_|whsec_)[\w+/=-]{16,}/g, REDACTED],
   // members of a query or form
   [
-    /\b(code|state|token|access_token|refresh_token|id_token|id_token_hint|client_secret|client_assertion|code_verifier|user_code|device_code|password|request|response|login_token|ticket)=[^\s&"'<>]+/gi,
+    /\b(code|state|token|access_token|refresh_token|id_token|id_token_hint|client_secret|client_assertion|code_verifier|user_code|device_code|auth_req_id|client_notification_token|login_hint_token|password|request|request_uri|response|login_token|ticket)=[^\s&"'<>]+/gi,
     `$1=${REDACTED}`,
   ],
 ];
