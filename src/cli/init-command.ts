@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { type Environment, loadConfig } from '../config/index.js';
 import type { Cli } from './context.js';
@@ -46,7 +47,7 @@ function filesOf(target: string, { issuer, database }: { issuer: string; databas
     // One proxy that ends TLS, on this machine: see scripts/nginx/latchkey.conf.
     TRUST_PROXY: '1',
     DATA_DIR: path.join(target, 'data'),
-    DATABASE_URL: database ?? `file:${path.join(target, 'data', 'latchkey.db')}`,
+    DATABASE_URL: database ?? `file:${pathToFileURL(path.join(target, 'data', 'latchkey.db')).pathname}`,
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     COOKIE_SECRETS: randomBytes(32).toString('base64'),
     MAIL_FROM: `no-reply@${URL.canParse(issuer) ? new URL(issuer).hostname : ''}`,
@@ -61,7 +62,8 @@ function filesOf(target: string, { issuer, database }: { issuer: string; databas
     CLIENTS_FILE: 'Applications and resource servers; an empty array is none.',
   };
   const lines = Object.entries(settings).map(
-    ([name, value]) => `${notes[name as keyof typeof settings] ? `# ${notes[name as keyof typeof settings]}\n` : ''}${name}=${value}\n`,
+    ([name, value]) =>
+      `${notes[name as keyof typeof settings] ? `# ${notes[name as keyof typeof settings]}\n` : ''}${name}=${quoted(value)}\n`,
   );
   return [
     {
@@ -71,6 +73,18 @@ function filesOf(target: string, { issuer, database }: { issuer: string; databas
     { name: 'clients.json', text: '[]\n' },
     { name: 'resources.json', text: '[]\n' },
   ];
+}
+
+/** As a file of settings reads it: a `#` would begin a comment, and a folder of another name would be used. */
+function quoted(value: string): string {
+  if (/^[\w:/.@%+=?&,~-]*$/.test(value)) return value;
+  const quote = ['"', "'", '`'].find((each) => !value.includes(each));
+  if (quote === undefined || /[\n\r\\]/.test(value)) {
+    throw new CliError('The name of the folder cannot be written into a file of settings.', {
+      mend: 'Name one without quotes, backslashes and line breaks.',
+    });
+  }
+  return quote + value + quote;
 }
 
 /** All of them or, where one cannot be written, none. */

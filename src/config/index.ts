@@ -5,6 +5,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import type { Setting } from './define.js';
 import { findLocalSecrets, readLocalSecret } from './local-secrets.js';
@@ -88,7 +89,8 @@ export function loadConfig(environment: Environment = process.env, { root = proc
   const production = config.env === 'production';
   config.dataDir = path.resolve(root, config.dataDir ?? './data');
   config.issuerUrl ??= `http://localhost:${config.port}`;
-  config.databaseUrl ??= `file:${path.join(config.dataDir, 'latchkey.db')}`;
+  // Encoded: a folder may have a # or % in its name, and another one would be used.
+  config.databaseUrl ??= `file:${pathToFileURL(path.join(config.dataDir, 'latchkey.db')).pathname}`;
   config.demo ??= !production;
   config.firstPartyOrigins ??= [];
   config.outboundAllow ??= production ? [] : ['127.0.0.0/8', '::1'];

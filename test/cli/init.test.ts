@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/index.js';
+import { sqliteFileOf } from '../../src/platform/db/index.js';
 import { ensureBuilt, runNode } from '../support/built.js';
 import { type CommandLine, openInstallation } from '../support/command-line.js';
 import { freePort } from '../support/ports.js';
@@ -50,6 +51,20 @@ describe('latchkey init', () => {
     rmSync(path.join(folder, 'resources.json'));
     expect((await latchkey.run(['init', folder, ...issuer])).code).toBe(1);
     expect(readdirSync(folder)).toEqual(['clients.json']);
+  });
+
+  it('names its own folder in it, whatever that is called', async () => {
+    const odd = path.join(folder, "a #b 'c' %41?");
+    expect((await latchkey.run(['init', odd, ...issuer])).code).toBe(0);
+    const settings = parseEnv(readFileSync(path.join(odd, '.env'), 'utf8'));
+    expect(settings).toMatchObject({ DATA_DIR: path.join(odd, 'data'), CLIENTS_FILE: path.join(odd, 'clients.json') });
+    expect(sqliteFileOf(settings.DATABASE_URL ?? '')).toBe(path.join(odd, 'data', 'latchkey.db'));
+    await runCli(['migrate'], {
+      environment: { ...settings, SMTP_URL: 'smtps://user:password@mail.example.com' } as Record<string, string>,
+    });
+    expect(readdirSync(path.join(odd, 'data'))).toContain('latchkey.db');
+    const impossible = await latchkey.run(['init', path.join(folder, 'line\nbreak'), ...issuer]);
+    expect(impossible).toMatchObject({ code: 1, stderr: expect.stringContaining('without quotes') });
   });
 
   it.each([
