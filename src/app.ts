@@ -95,7 +95,7 @@ export function createApp(services: Services): App {
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
-    isCurrent: async () => (await services.changes.catchUp()) !== 'behind',
+    isCurrent: () => services.changes.isOnTime() || services.changes.catchUp().then((currency) => currency !== 'behind'),
     buildConfiguration: () =>
       buildConfiguration({
         config,

@@ -24,7 +24,7 @@ export function createProviderHolder({
   buildConfiguration: () => Configuration;
   extensions: readonly ProviderExtension[];
   /** Catches up with what other processes have changed; false where that cannot be done though the database answers. */
-  isCurrent: () => Promise<boolean>;
+  isCurrent: () => boolean | Promise<boolean>;
   log: Logger;
 }): ProviderHolder {
   const build = () => {
@@ -42,7 +42,8 @@ export function createProviderHolder({
     },
     async handle(request, response) {
       // A key may have retired, in an emergency even, while this process heard nothing: it signs nothing then.
-      if (await isCurrent()) return current.callback(request, response);
+      const upToDate = isCurrent();
+      if (upToDate === true || (await upToDate)) return current.callback(request, response);
       response
         .writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '2' })
         .end(JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server has fallen behind; try again shortly' }));

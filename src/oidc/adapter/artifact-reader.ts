@@ -36,15 +36,13 @@ type Companions = {
  * same moment, and whoever finds one looks for its grant and its session. Only within one request, so nobody is told what another read before.
  */
 export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
-  const known = new WeakMap<KoaContextWithOIDC, Companions>();
+  // On the request's own context: a WeakMap with an entry for each request is what the collector of young objects walks again and again.
+  const COMPANIONS = Symbol('what was read beside the tokens of this request');
+  type WithCompanions = KoaContextWithOIDC & { [COMPANIONS]?: Companions };
 
-  function companionsOf(ctx: KoaContextWithOIDC): Companions {
-    let companions = known.get(ctx);
-    if (!companions) {
-      companions = { reading: new Map(), grants: new Map(), sessions: new Map() };
-      known.set(ctx, companions);
-    }
-    return companions;
+  function companionsOf(ctx: WithCompanions): Companions {
+    ctx[COMPANIONS] ??= { reading: new Map(), grants: new Map(), sessions: new Map() };
+    return ctx[COMPANIONS];
   }
 
   async function readJoined(idHash: string, { grants, sessions }: Companions): Promise<StoredToken | undefined> {
@@ -70,7 +68,7 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
   };
 
   const take = <Value>(of: 'grants' | 'sessions', key: string): Value | undefined => {
-    const companions = Provider.ctx && known.get(Provider.ctx);
+    const companions = (Provider.ctx as WithCompanions | undefined)?.[COMPANIONS];
     const value = companions?.[of].get(key);
     companions?.[of].delete(key);
     return value as Value | undefined;

@@ -12,9 +12,7 @@ export type ClientSource = {
 /** The adapter of Client: the registry decides, and whatever a deleted client was given ends with it. */
 export function createClientAdapter({ clients, revocation }: { clients: ClientSource; revocation: Revocation }): Adapter {
   return {
-    async find(id) {
-      return isKey(id) ? clients.find(id) : undefined;
-    },
+    find: (id) => (isKey(id) ? clients.find(id) : Promise.resolve(undefined)),
     async upsert(id, payload) {
       if (!clients.upsert) throw new TypeError('clients cannot be registered here');
       await clients.upsert(id, { ...payload, client_id: id });

@@ -26,19 +26,19 @@ export type SessionContext = {
  * @param sessionOutsideProvider the session of a request that the library does not handle itself (our own pages)
  */
 export function createSessionContexts(sessionOutsideProvider?: () => SessionIdentity | undefined): () => SessionContext {
-  const known = new WeakMap<KoaContextWithOIDC, Pick<SessionContext, 'snapshots' | 'refused'>>();
+  // On the request's own context: see the reader of artifacts.
+  const MEMORY = Symbol('what this request knows of sessions');
+  type WithMemory = KoaContextWithOIDC & { [MEMORY]?: Pick<SessionContext, 'snapshots' | 'refused'> };
   return () => {
-    const ctx = Provider.ctx;
+    const ctx = Provider.ctx as WithMemory | undefined;
     if (!ctx) {
       return { session: sessionOutsideProvider?.(), snapshots: new Map(), refused: new Set(), withdrawCookie() {} };
     }
-    let memory = known.get(ctx);
-    if (!memory) {
-      memory = { snapshots: new Map(), refused: new Set() };
-      known.set(ctx, memory);
-    }
+    ctx[MEMORY] ??= { snapshots: new Map(), refused: new Set() };
+    const { snapshots, refused } = ctx[MEMORY];
     return {
-      ...memory,
+      snapshots,
+      refused,
       session: ctx.oidc.session as SessionIdentity | undefined,
       signIn: signInOf(ctx),
       withdrawCookie: () => withdrawSessionCookie(ctx),

@@ -41,7 +41,7 @@ export function createRegistryCache({
   repository: Pick<ClientRepository, 'find'>;
   sealer: Pick<Sealer, 'open'>;
   log: Pick<Logger, 'error'>;
-  isUpToDate: () => Promise<boolean>;
+  isUpToDate: () => boolean | Promise<boolean>;
   size: number;
   isDetailsType?: IsDetailsType | undefined;
 }): RegistryCache {
@@ -65,7 +65,11 @@ export function createRegistryCache({
   }
 
   return {
-    find: async (id) => ((await isUpToDate()) ? entries.get(id) : undefined) ?? load(id),
+    async find(id) {
+      // Without waiting where there is nothing to wait for: every request asks for its client.
+      const upToDate = isUpToDate();
+      return ((upToDate === true || (await upToDate)) && entries.get(id)) || load(id);
+    },
     clear() {
       generation++;
       entries.clear();

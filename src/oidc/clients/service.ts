@@ -43,7 +43,7 @@ export type GrantEnder = { revokeByClient(clientId: string): Promise<unknown> };
 export type ClientsDeps = {
   db: Pick<Database, 'client' | 'isUniqueViolation'>;
   sealer: Sealer;
-  changes: Pick<ChangeFeed, 'write' | 'subscribe' | 'catchUp'>;
+  changes: Pick<ChangeFeed, 'write' | 'subscribe' | 'catchUp' | 'isOnTime'>;
   grants: GrantEnder;
   resources?: Pick<Resources, 'find' | 'scopes' | 'findDetailsType'>;
   audit?: Pick<Audit, 'record'>;
@@ -116,7 +116,7 @@ export function createClients(deps: ClientsDeps): Clients {
     repository,
     sealer,
     log,
-    isUpToDate: async () => (await changes.catchUp()) === 'current',
+    isUpToDate: () => changes.isOnTime() || changes.catchUp().then((currency) => currency === 'current'),
     size: settings.cacheSize,
     isDetailsType: (type) => Boolean(resources?.findDetailsType(type)),
   });

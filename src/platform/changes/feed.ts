@@ -25,6 +25,8 @@ export type ChangeFeed = {
    * MAX_LAG_MS, whatever kept it: a timer that starved, a database that did not answer.
    */
   catchUp(): Promise<Currency>;
+  /** True while the feed is on time, so that whoever asks at every request waits for nothing. Where it is false, `catchUp` tells more. */
+  isOnTime(): boolean;
 };
 
 /**
@@ -137,6 +139,8 @@ export function createChangeFeed({
     return queued;
   }
 
+  const isOnTime = () => performance.now() - currentSince <= maxLagMs;
+
   function schedule(): void {
     timer = setTimeout(async () => {
       await poll();
@@ -150,8 +154,9 @@ export function createChangeFeed({
     write,
     subscribe,
     poll,
+    isOnTime,
     async catchUp() {
-      if (performance.now() - currentSince <= maxLagMs) return 'current';
+      if (isOnTime()) return 'current';
       const askedAt = performance.now();
       await poll();
       // However long that took: it began after this call.

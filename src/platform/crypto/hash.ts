@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** A random value of so many bytes, base64url. 32 bytes for anything that is a bearer value. */
 export function randomId(bytes = 32): string {
@@ -23,7 +23,8 @@ function createDraw(): (count: number) => Buffer {
 
 /** SHA-256, base64url: how bearer values are looked up at rest. They are random, so no salt or stretching is needed. */
 export function sha256(value: string): string {
-  return createHash('sha256').update(value).digest('base64url');
+  // In one call: a third of what a Hash object costs.
+  return hash('sha256', value, 'base64url');
 }
 
 /** HMAC-SHA-256, base64url: for values too short to hide behind a bare hash (user codes, addresses). */

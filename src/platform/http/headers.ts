@@ -4,13 +4,15 @@ import helmet from 'helmet';
 import type { Context, Middleware } from 'koa';
 import { drawBytes } from '../crypto/index.js';
 
-type PageState = { nonce: string; requestId: string; formActions: Set<string>; imageHosts: Set<string>; https: boolean };
+type PageState = { nonce: string; requestId: string; formActions: string[]; imageHosts: string[]; https: boolean };
 
-// Kept beside the response, because oidc-provider makes a context of its own for the same response.
-const states = new WeakMap<ServerResponse, PageState>();
+// Kept on the response, because oidc-provider makes a context of its own for the same response. A WeakMap with an entry for each request is what
+// the collector of young objects walks again and again.
+const STATE = Symbol('the headers of this response');
+type WithState = ServerResponse & { [STATE]?: PageState };
 
-function stateOf(response: ServerResponse): PageState {
-  const state = states.get(response);
+function stateOf(response: WithState): PageState {
+  const state = response[STATE];
   if (!state) throw new Error('securityHeaders() has not run for this response');
   return state;
 }
@@ -22,18 +24,21 @@ export const nonceOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).n
 export const requestIdOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.res).requestId;
 
 /** The same where there may be none: a request that the server makes of itself. */
-export const findRequestId = (ctx: Pick<Context, 'res'>): string | undefined => states.get(ctx.res)?.requestId;
+export const findRequestId = (ctx: Pick<Context, 'res'>): string | undefined => (ctx.res as WithState)[STATE]?.requestId;
+
+/** Each once, behind what is always there. */
+const listed = (sources: readonly string[]): string => (sources.length === 0 ? '' : ` ${[...new Set(sources)].join(' ')}`);
 
 function policyOf({ nonce, formActions, imageHosts, https }: PageState): string {
   return [
     "default-src 'none'",
     `script-src 'self' 'nonce-${nonce}'`,
     `style-src 'self' 'nonce-${nonce}'`,
-    `img-src 'self' data:${[...imageHosts].map((host) => ` ${host}`).join('')}`,
+    `img-src 'self' data:${listed(imageHosts)}`,
     "connect-src 'self'",
     "manifest-src 'self'",
     "frame-src 'self'",
-    `form-action 'self'${[...formActions].map((source) => ` ${source}`).join('')}`,
+    `form-action 'self'${listed(formActions)}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",
     ...(https ? ['upgrade-insecure-requests'] : []),
@@ -48,7 +53,7 @@ export function allowFormAction(ctx: Pick<Context, 'res'>, uri: string | undefin
   if (!uri || !URL.canParse(uri)) return;
   const url = new URL(uri);
   const state = stateOf(ctx.res);
-  state.formActions.add(/^https?:$/.test(url.protocol) ? url.origin : url.protocol);
+  state.formActions.push(/^https?:$/.test(url.protocol) ? url.origin : url.protocol);
   ctx.res.setHeader('Content-Security-Policy', policyOf(state));
 }
 
@@ -56,7 +61,7 @@ export function allowFormAction(ctx: Pick<Context, 'res'>, uri: string | undefin
 export function allowImage(ctx: Pick<Context, 'res'>, uri: string | undefined): void {
   if (!uri || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') return;
   const state = stateOf(ctx.res);
-  state.imageHosts.add(new URL(uri).origin);
+  state.imageHosts.push(new URL(uri).origin);
   ctx.res.setHeader('Content-Security-Policy', policyOf(state));
 }
 
@@ -73,11 +78,11 @@ export function createHardening({ https }: { https: boolean }): (response: Serve
     const state: PageState = {
       nonce: drawBytes(16).toString('base64'),
       requestId: randomUUID(),
-      formActions: new Set(),
-      imageHosts: new Set(),
+      formActions: [],
+      imageHosts: [],
       https,
     };
-    states.set(response, state);
+    (response as WithState)[STATE] = state;
     for (const [name, value] of fixed) response.setHeader(name, value);
     response.setHeader('Content-Security-Policy', policyOf(state));
     response.setHeader('X-Request-Id', state.requestId);
