@@ -54,8 +54,8 @@ export async function serve(config: Config): Promise<void> {
     ? joinSupervisor({ metrics: services.metrics.snapshot, onRetire: () => void stop({ retired: true }) })
     : undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
-  // A closed terminal tells the whole group; the supervisor alone knows what it means.
-  if (worker) process.on('SIGHUP', () => undefined);
+  // A closed terminal tells the whole group; with several workers the supervisor alone knows what it means, and one process stops as it would for SIGTERM.
+  process.on('SIGHUP', () => (worker ? undefined : void stop()));
   const ms = Math.round(performance.now() - started);
   log.info({ issuer: config.issuerUrl, host: config.host, port: config.port, hashesAtOnce: config.hashConcurrency, ms }, 'ready');
   if (!worker || isFirst()) await welcome({ services, ms });

@@ -168,9 +168,9 @@ describe('several workers', () => {
 });
 
 describe.each([
-  ['one process', {}],
-  ['two workers', { WORKERS: '2' }],
-] as const)('a stop of %s', (_name, env) => {
+  ['one process', {}, ['SIGTERM', 'SIGHUP']],
+  ['two workers', { WORKERS: '2' }, ['SIGTERM', 'SIGTERM']],
+] as const)('a stop of %s', (_name, env, [signal, otherSignal]) => {
   it('answers what is under way, ends kept and half-used connections, and exits with 0 within 10 seconds', async () => {
     const { child, port } = await start(env);
     const idle = await connect(port);
@@ -187,7 +187,7 @@ describe.each([
     );
     await until(() => underWay.received().includes('100 Continue'));
     const told = performance.now();
-    process.kill(child.pid, 'SIGTERM');
+    process.kill(child.pid, signal);
     await until(() => child.output().includes('stopping'));
     underWay.write(body);
     await until(() => child.ended() !== undefined, 15_000);
@@ -204,7 +204,7 @@ describe.each([
     kept.write(get('/livez', port));
     await until(() => kept.received().includes('"ok"'));
     expect(kept.received().toLowerCase()).not.toContain('connection: close');
-    process.kill(child.pid, 'SIGTERM');
+    process.kill(child.pid, otherSignal);
     await until(async () => (await fetch(`${url}/readyz`)).status === 503);
     const late = await livez(url);
     expect(late.status).toBe(200);
