@@ -129,7 +129,9 @@ describe.each(databases)('an application that is pinged on %s', (provider) => {
       if (typeof made === 'string') return expect(made).toBe('clients.invalid');
       const { browser, page } = await asked(made as Asker);
       await answer(browser, page);
-      await expect.poll(async () => (await outbox())[0]?.lastError ?? '', { timeout: 20_000 }).toMatch(/address|network|port|host/i);
+      await expect
+        .poll(async () => (await outbox())[0]?.lastError ?? '', { timeout: 20_000 })
+        .toMatch(/^outbound\.failed: \S+ leads to \S+, which /);
     },
   );
 
