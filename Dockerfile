@@ -16,7 +16,10 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=3000 \
     DATA_DIR=/data \
-    UV_THREADPOOL_SIZE=8
+    UV_THREADPOOL_SIZE=8 \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=1048576 \
+    NODE_OPTIONS=--max-semi-space-size=4
 WORKDIR /app
 RUN install --directory --owner=node --group=node --mode=0700 /data
 # Owned by root and read by the server's user: the process cannot change its own code. Only /data is written.

@@ -1,5 +1,6 @@
 // npm start: builds what is out of date, runs the server and, in development, the demo application beside it.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { ensureBuilt } from './build.mjs';
@@ -16,8 +17,10 @@ await ensureBuilt();
 
 const production = process.env.LATCHKEY_ENV === 'production';
 const demo = process.env.DEMO ? process.env.DEMO === 'on' : !production;
-// The pool's size can only be set before a process starts: hashing may fill the cores, and four threads stay for everything else.
-const env = { UV_THREADPOOL_SIZE: String(availableParallelism() + 4), ...process.env };
+// What can only be set before a process starts, for whoever has not set it otherwise. Of the pool's threads hashing may fill the cores, and four
+// stay for everything else; the rest keeps memory that a hash took from staying with each of these threads (DECISIONS.md, "What a process holds").
+const held = JSON.parse(readFileSync(path.join(root, 'scripts', 'process-environment.json'), 'utf8'));
+const env = { UV_THREADPOOL_SIZE: String(availableParallelism() + 4), ...held, ...process.env };
 const children = [];
 let stopping = false;
 

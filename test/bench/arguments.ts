@@ -13,6 +13,8 @@ export type Plan = {
   warmUpSeconds: number;
   warmUpOperations: number;
   growth: boolean;
+  /** operations of the mixture whose memory is watched */
+  memoryOperations: number | undefined;
   accounts: number;
   tokens: number;
   jsonFile: string | undefined;
@@ -32,6 +34,7 @@ Ours and bare oidc-provider (in-memory adapter, same key size, clients and claim
   --duration S       seconds measured for each operation and side (default 6), in slices of 1 s, after a warm-up of 10,000 operations
   --growth           a full database against an empty one: 1,000,000 accounts, 5,000,000 token rows
   --accounts N, --tokens N   how full
+  --memory           what ours holds in memory over --operations N of all kinds (100,000), on SQLite unless --database says otherwise
   --json FILE        an array of the figures
   --chart FILE       the chart of the README (scripts/pictures/bench.svg)
   --profile FOLDER   processor profiles of both sides, of the measured slices alone
@@ -47,6 +50,8 @@ export function readArguments(argv: readonly string[]): Plan | 'help' {
       workers: { type: 'string', default: '1' },
       duration: { type: 'string', default: '6' },
       growth: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
+      operations: { type: 'string', default: '100000' },
       accounts: { type: 'string', default: '1000000' },
       tokens: { type: 'string', default: '5000000' },
       json: { type: 'string' },
@@ -62,7 +67,7 @@ export function readArguments(argv: readonly string[]): Plan | 'help' {
     return value;
   };
   const workers = number('workers', values.workers, 1);
-  const database = values.database ?? (workers > 1 ? 'postgresql' : 'both');
+  const database = values.database ?? (workers > 1 ? 'postgresql' : values.memory ? 'sqlite' : 'both');
   if (!['sqlite', 'postgresql', 'both'].includes(database)) throw new Error('--database must be sqlite, postgresql or both');
   if (workers > 1 && database !== 'postgresql') throw new Error('--workers above 1 needs --database postgresql');
   const chosen = values.operation?.split(',') ?? names;
@@ -77,6 +82,7 @@ export function readArguments(argv: readonly string[]): Plan | 'help' {
     warmUpSeconds: 1.5,
     warmUpOperations: 10_000,
     growth: values.growth,
+    memoryOperations: values.memory ? number('operations', values.operations, 100) : undefined,
     accounts: number('accounts', values.accounts, 1),
     tokens: number('tokens', values.tokens, 0),
     jsonFile: values.json,

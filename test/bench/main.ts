@@ -8,6 +8,7 @@ import { chartOf } from './chart.js';
 import { compare, type Figures } from './figures.js';
 import { fillUp } from './growth.js';
 import { measure } from './measure.js';
+import { type MemoryFigures, watchMemory } from './memory.js';
 import { openPostBox } from './post-box.js';
 import { argon2Shares, describeRun, table } from './report.js';
 import { type Installation, install, openYardstick, type Side, start } from './sides.js';
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
       closing.push(open.stop);
       return open;
     };
+    if (plan.memoryOperations !== undefined) return await remember(plan, plan.memoryOperations, { set, opened });
     const figures: Figures[] = [];
     for (const field of plan.growth ? await growthFields(plan, { set, opened }) : [await yardstickField(plan, { set, opened, folder })]) {
       figures.push(...(await run(plan, field)));
@@ -58,6 +60,22 @@ type Opening = {
   set: (name: string, database: Plan['databases'][number]) => Promise<Installation>;
   opened: (side: Promise<Side>) => Promise<Side>;
 };
+
+async function remember(plan: Plan, operations: number, { set, opened }: Opening): Promise<void> {
+  const all: (MemoryFigures & { database: string })[] = [];
+  for (const database of plan.databases) {
+    const side = await opened(start(await set(`ours_${database}`, database)));
+    const figures = await watchMemory(side, { operations, names: plan.operations, say });
+    const { errors, firstError, keptMib, readings } = figures;
+    say(
+      `${database}: ${readings.at(-1)?.rssMib} MiB resident at the end; the second half left ${keptMib} MiB in the heap; ${errors} errors`,
+    );
+    if (firstError) say(firstError);
+    if (errors > 0) process.exitCode = 1;
+    all.push({ database, ...figures });
+  }
+  if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(all, null, 2)}\n`);
+}
 
 async function yardstickField(plan: Plan, { set, opened, folder }: Opening & { folder: string }): Promise<Field> {
   const against = await opened(openYardstick(folder));

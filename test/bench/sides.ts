@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -24,13 +24,16 @@ export type Side = {
 
 const root = process.cwd();
 /** As `npm start` sets it, on both sides. */
-const UV_THREADPOOL_SIZE = String(availableParallelism() + 4);
+const PROCESS = {
+  UV_THREADPOOL_SIZE: String(availableParallelism() + 4),
+  ...(JSON.parse(readFileSync(path.join(root, 'scripts', 'process-environment.json'), 'utf8')) as Record<string, string>),
+};
 
 export async function openYardstick(folder: string): Promise<Side> {
   const [port, meters] = [await freePort(), await openMeters()];
   const server = await startServer({
     script: yardstickScript,
-    env: { PORT: String(port), NODE_ENV: 'production', UV_THREADPOOL_SIZE },
+    env: { PORT: String(port), NODE_ENV: 'production', ...PROCESS },
     meterPort: meters.port,
     logFile: path.join(folder, 'yardstick.log'),
   });
@@ -83,7 +86,7 @@ export async function install({
     RESOURCES_FILE: file('resources.json', JSON.stringify(resources)),
     HASH_MEMORY_KIB: String(HASH.memoryKib),
     HASH_PASSES: String(HASH.passes),
-    UV_THREADPOOL_SIZE,
+    ...PROCESS,
     ...(workers > 1 ? { WORKERS: String(workers) } : {}),
   };
   const passwordHash = await argon2.hash(PASSWORD, { memoryCost: HASH.memoryKib, timeCost: HASH.passes, parallelism: HASH.lanes });

@@ -59,12 +59,13 @@ describe('the image', () => {
     expect(() => new Function(command[2] ?? '')).not.toThrow();
   });
 
-  test('is in production mode, listens to the outside, and writes to /data alone', () => {
+  test('is in production mode, listens to the outside, writes to /data alone, and holds memory as npm start does', () => {
     const environment = Object.fromEntries(
       last('ENV')
         .split(/\s+/)
-        .map((pair) => pair.split('=')),
+        .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
     );
+    expect(environment).toMatchObject(JSON.parse(read('scripts/process-environment.json')));
     expect(environment).toMatchObject({ LATCHKEY_ENV: 'production', HOST: '0.0.0.0', DATA_DIR: '/data' });
     expect(JSON.parse(last('VOLUME'))).toEqual(['/data']);
     expect(JSON.parse(last('CMD'))).toEqual(['node', 'dist/main.js']);

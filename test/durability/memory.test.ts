@@ -1,0 +1,27 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import type { MemoryFigures } from '../bench/memory.js';
+import { runNode } from '../support/built.js';
+import { roundsOf } from './installation.js';
+
+const OPERATIONS = Math.min(100_000, 2000 * roundsOf(50));
+/** A leak of 100 bytes at each operation would be 5 MB at the half of 100,000; what is left of a short run is caches that fill. */
+const MOST_KEPT_MIB = 5;
+
+it(`keeps nothing of ${OPERATIONS} operations of all kinds`, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'latchkey-memory-'));
+  const file = path.join(folder, 'figures.json');
+  try {
+    const script = path.resolve(import.meta.dirname, '../../scripts/bench.mjs');
+    const { code, stderr } = await runNode([script, '--memory', '--operations', String(OPERATIONS), '--json', file]);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    const [{ readings, keptMib, errors }] = JSON.parse(readFileSync(file, 'utf8')) as [MemoryFigures];
+    expect(errors).toBe(0);
+    expect(readings.at(-1)?.operations).toBeGreaterThanOrEqual(OPERATIONS * 0.95);
+    expect(keptMib).toBeLessThan(MOST_KEPT_MIB);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
