@@ -17,8 +17,7 @@ ENV NODE_ENV=production \
     PORT=3000 \
     DATA_DIR=/data \
     UV_THREADPOOL_SIZE=8 \
-    MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_ARENA_MAX=1 \
     NODE_OPTIONS=--max-semi-space-size=4
 WORKDIR /app
 RUN install --directory --owner=node --group=node --mode=0700 /data
