@@ -114,7 +114,7 @@ export const operations: readonly Operation[] = [
   clientCredentials('client_credentials_opaque', 'Client credentials, opaque', OPAQUE_API),
   {
     name: 'code_exchange',
-    title: 'Sign-in of a session: authorize and token',
+    title: 'Sign-in and code: authorize, token',
     connections: 8,
     async prepare(worker) {
       await signIn(worker);
