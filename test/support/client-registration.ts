@@ -1,3 +1,4 @@
+import { type Call, sendJson } from './json-api.js';
 import type { TestServer } from './server.js';
 
 export type Registered = Record<string, unknown> & {
@@ -14,24 +15,9 @@ export const callback = 'https://client.example.net/callback';
 /** One request to the registration or client configuration endpoint. A text is sent as it is. */
 export async function askRegistration(
   url: string,
-  {
-    method = 'POST',
-    body,
-    token,
-    headers = {},
-  }: { method?: string; body?: unknown; token?: string; headers?: Record<string, string> } = {},
+  { method = 'POST', body, token, headers = {} }: Call & { method?: string } = {},
 ): Promise<RegistrationAnswer> {
-  const response = await fetch(url, {
-    method,
-    headers: {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
+  return sendJson(url, method, { body, token, headers });
 }
 
 /** Registers a client as an application would. @throws where it is refused */

@@ -6,13 +6,12 @@ export type Answered = { status: number; headers: Headers; body: Json; text: str
 export type Call = { body?: unknown; token?: string; headers?: Record<string, string> };
 
 /** One request to the JSON API. */
-export async function callApi(
-  server: Pick<TestServer, 'url'>,
-  method: string,
-  path: string,
-  { body, token, headers = {} }: Call = {},
-): Promise<Answered> {
-  const response = await fetch(`${server.url}${path}`, {
+export const callApi = (server: Pick<TestServer, 'url'>, method: string, path: string, call: Call = {}): Promise<Answered> =>
+  sendJson(`${server.url}${path}`, method, call);
+
+/** One request with a JSON body. A text is sent as it is. */
+export async function sendJson(url: string, method: string, { body, token, headers = {} }: Call): Promise<Answered> {
+  const response = await fetch(url, {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

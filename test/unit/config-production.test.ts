@@ -3,8 +3,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigurationError, loadConfig } from '../../src/config/index.js';
+import { loadConfig } from '../../src/config/index.js';
 import { weaknessOf } from '../../src/config/weak-secrets.js';
+import { configurationFaults } from '../support/configuration.js';
 
 let root: string;
 
@@ -27,15 +28,7 @@ const production = {
 
 const load = (environment: Record<string, string> = {}) => loadConfig(environment, { root });
 
-function faultsOf(environment: Record<string, string>): readonly string[] {
-  try {
-    load(environment);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.faults;
-    throw error;
-  }
-  return [];
-}
+const faultsOf = (environment: Record<string, string>) => configurationFaults(environment, root);
 
 describe('production', () => {
   it('starts when the issuer is https and every secret is given, without a demo', () => {

@@ -4,8 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigurationError, loadConfig } from '../../src/config/index.js';
+import { loadConfig } from '../../src/config/index.js';
 import { settings } from '../../src/config/settings.js';
+import { configurationFaults } from '../support/configuration.js';
 
 let root: string;
 
@@ -20,15 +21,7 @@ const KEY = Buffer.from('Vq7rT2mXw9LpZ4kHs8BnY6dJc3FgR5tQ').toString('base64');
 const COOKIE_SECRET = 'correct-horse-battery-staple-0123456789';
 const load = (environment: Record<string, string> = {}) => loadConfig(environment, { root });
 
-function faultsOf(environment: Record<string, string>): readonly string[] {
-  try {
-    load(environment);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.faults;
-    throw error;
-  }
-  return [];
-}
+const faultsOf = (environment: Record<string, string>) => configurationFaults(environment, root);
 
 describe('defaults', () => {
   it('are enough to start with: nothing has to be set', () => {
