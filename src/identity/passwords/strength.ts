@@ -1,5 +1,6 @@
-import type { ZxcvbnFactory, ZxcvbnResult } from '@zxcvbn-ts/core';
+import type { ZxcvbnResult } from '@zxcvbn-ts/core';
 import { type PasswordFault, passwordsBusy } from './errors.js';
+import { type Estimator, loadEstimator } from './estimator.js';
 
 /** How good a new password would be. `score` is zxcvbn's, 0 (tried first) to 4. `code` says why it is not acceptable. */
 export type PasswordAssessment = {
@@ -25,7 +26,6 @@ export type StrengthEstimator = (
  * characters took most of a second). A password is at least as strong as any part of it, so of a long one both ends are judged.
  */
 const MAX_ESTIMATED_CHARS = 40;
-const MAX_SUBSTITUTIONS = 10;
 /** A piece that is repeated is judged as often as it takes to fill this, twice at least: the rest adds next to nothing but work. */
 const REPEATED_CHARS = 8;
 const MAX_INPUTS = 40;
@@ -55,7 +55,7 @@ function createTimeBudget() {
 }
 
 export function createStrengthEstimator(): StrengthEstimator {
-  let loading: Promise<ZxcvbnFactory> | undefined;
+  let loading: Promise<Estimator> | undefined;
   const budget = createTimeBudget();
   return async (password, inputs, { advice = false } = {}) => {
     loading ??= loadEstimator();
@@ -82,20 +82,6 @@ export function createStrengthEstimator(): StrengthEstimator {
       suggestions: feedback.suggestions,
     };
   };
-}
-
-async function loadEstimator(): Promise<ZxcvbnFactory> {
-  const [{ ZxcvbnFactory }, common, english] = await Promise.all([
-    import('@zxcvbn-ts/core'),
-    import('@zxcvbn-ts/language-common'),
-    import('@zxcvbn-ts/language-en'),
-  ]);
-  return new ZxcvbnFactory({
-    dictionary: { ...common.dictionary, ...english.dictionary },
-    graphs: common.adjacencyGraphs,
-    translations: english.translations,
-    l33tMaxSubstitutions: MAX_SUBSTITUTIONS,
-  });
 }
 
 /** Of a text that is one piece over and over its beginning, which is no stronger than the whole. */
