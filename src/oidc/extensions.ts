@@ -4,12 +4,12 @@ import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
 import { answerContexts, authenticationContexts } from './authentication-contexts/index.js';
-import { forgetOldClientKeys } from './client-keys.js';
 import { isUnverified } from './clients/index.js';
 import type { DeviceFlow } from './device/index.js';
 import { tidyMetadata } from './discovery-document.js';
 import type { FirstPartyGrant } from './first-party/index.js';
 import { dressForwardingForms, type ForwardPage } from './forwarding-forms.js';
+import { findClients } from './found-clients.js';
 import { type DeparturePage, holdDepartures } from './held-departures.js';
 import { answerForJwts, type JwtAccessTokens } from './jwt-access-tokens/index.js';
 import type { LogoutNotices } from './logout-notices/index.js';
@@ -56,7 +56,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),
     answerWithSuccessor(deps.refreshUses),
     tidyMetadata,
-    forgetOldClientKeys,
+    findClients,
     deps.firstPartyGrant.extension,
     deps.logoutNotices.extension,
     ...deps.deviceFlow.extensions,

@@ -195,10 +195,16 @@ describe.each(databases)('a client of the registry on %s, in oidc-provider,', (k
     expect(described).not.toHaveProperty('registry_proof');
   });
 
-  it('that is changed is another for the library with the next request', async () => {
+  it('is built once, and another with the next request after it was changed; none after it was deleted', async () => {
     const { client } = await registry.clients.create({ profile: 'service' }, { source: 'operator' });
-    expect((await provider.Client.find(client.id))?.first_party).toBe(false);
+    const found = await provider.Client.find(client.id);
+    expect(found?.first_party).toBe(false);
+    expect(await provider.Client.find(client.id)).toBe(found);
     await registry.clients.update(client.id, { first_party: true });
-    expect((await provider.Client.find(client.id))?.first_party).toBe(true);
+    const changed = await provider.Client.find(client.id);
+    expect(changed?.first_party).toBe(true);
+    expect(await provider.Client.find(client.id)).toBe(changed);
+    await registry.clients.delete(client.id);
+    expect(await provider.Client.find(client.id)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { type ClientMetadata, errors } from 'oidc-provider';
 import { AppError } from '../../platform/errors.js';
-import { type Clients, toProviderMetadata } from '../clients/index.js';
+import { type Client, type Clients, toProviderMetadata } from '../clients/index.js';
 import { asOAuthError } from '../unavailable.js';
 import { isDocumentAddress } from './address.js';
 import type { ClientDocuments } from './service.js';
@@ -16,6 +16,15 @@ export function createProviderClients({
   clients: Pick<Clients, 'find' | 'findProviderMetadata'>;
   documents: ClientDocuments;
 }) {
+  // The same for the same client: by that the provider knows it again.
+  const described = new WeakMap<Client, ClientMetadata>();
+
+  function describe(client: Client): ClientMetadata {
+    const metadata = described.get(client) ?? toProviderMetadata(client, null);
+    described.set(client, metadata);
+    return metadata;
+  }
+
   return async (id: string): Promise<ClientMetadata | undefined> => {
     if (!isDocumentAddress(id)) return clients.findProviderMetadata(id);
     const stored = await clients.find(id);
@@ -23,7 +32,7 @@ export function createProviderClients({
     const client = await documents.find(id).catch((error: unknown) => {
       throw error instanceof AppError && error.code.startsWith('client_documents.') ? told(error) : error;
     });
-    return client ? toProviderMetadata(client, null) : undefined;
+    return client ? describe(client) : undefined;
   };
 }
 
