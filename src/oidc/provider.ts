@@ -1,5 +1,6 @@
 import { type Configuration, Provider } from 'oidc-provider';
 import type { Logger } from '../platform/log/index.js';
+import './refusal-stacks.js';
 
 /** Builds one Provider with all that belongs to it. Everything that listens to or extends a provider is attached here, so a rebuilt one is complete. */
 export type ProviderExtension = (provider: Provider) => void;
