@@ -1,8 +1,8 @@
-import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
+import type { ArgType, SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
 import { vi } from 'vitest';
-import type { DirectAdapter } from '../../src/platform/db/direct.js';
+import type { DirectDriver, DirectStatement } from '../../src/platform/db/direct.js';
 import type { Database } from '../../src/platform/db/index.js';
+import { PostgresqlAdapter } from '../../src/platform/db/postgresql-adapter.js';
 import { SqliteAdapter } from '../../src/platform/db/sqlite-adapter.js';
 
 /** Tables that grow with people and their sign-ins. A statement that reads one of them from end to end gets slower every day. */
@@ -21,6 +21,8 @@ const GROWING = [
   'sessions',
 ];
 
+const ANY: ArgType = { scalarType: 'unknown', arity: 'scalar' };
+
 /** How far a test may go on listening: every distinct statement that was sent, with the values of its first time. */
 export type Capture = {
   statements: Map<string, SqlQuery>;
@@ -36,24 +38,35 @@ export function captureStatements(provider: Database['provider']): Capture {
   const statements = new Map<string, SqlQuery>();
   const sent: string[] = [];
   let ask: ((query: SqlQuery) => Promise<{ rows: unknown[][] }>) | undefined;
-  const listen = (target: DirectAdapter | Transaction) => {
-    const methods: Partial<Record<string, (query: SqlQuery) => Promise<never>>> = target as never;
-    for (const method of ['queryRaw', 'executeRaw', 'queryRows'] as const) {
-      const send = methods[method]?.bind(target);
-      if (!send) continue;
-      if (method === 'queryRaw' && !ask) ask = send;
-      methods[method] = (query: SqlQuery) => {
-        sent.push(query.sql);
-        if (!statements.has(query.sql)) statements.set(query.sql, query);
+  const heard = (query: SqlQuery) => {
+    sent.push(query.sql);
+    if (!statements.has(query.sql)) statements.set(query.sql, query);
+  };
+  const listen = (target: SqlDriverAdapter | Transaction) => {
+    ask ??= target.queryRaw.bind(target);
+    for (const method of ['queryRaw', 'executeRaw'] as const) {
+      const send = target[method].bind(target) as (query: SqlQuery) => Promise<never>;
+      target[method] = (query: SqlQuery) => {
+        heard(query);
         return send(query);
       };
     }
   };
-  const factory = (provider === 'sqlite' ? SqliteAdapter : PrismaPg) as typeof PrismaPg;
+  const listenDirect = (target: DirectDriver) => {
+    for (const method of ['readAll', 'readFirst', 'write'] as const) {
+      const send = target[method];
+      target[method] = (statement: DirectStatement, done: never) => {
+        heard({ sql: statement.sql, args: [...statement.args], argTypes: statement.args.map(() => ANY) });
+        send(statement, done);
+      };
+    }
+  };
+  const factory = (provider === 'sqlite' ? SqliteAdapter : PostgresqlAdapter) as typeof PostgresqlAdapter;
   const { connect } = factory.prototype;
   const spy = vi.spyOn(factory.prototype, 'connect').mockImplementation(async function connectAndListen(this: never) {
-    const opened = (await connect.call(this)) as DirectAdapter;
+    const opened = (await connect.call(this)) as SqlDriverAdapter & DirectDriver;
     listen(opened);
+    listenDirect(opened);
     const begin = opened.startTransaction.bind(opened);
     opened.startTransaction = async (...args) => {
       const transaction = await begin(...args);

@@ -1,9 +1,9 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import { nowDate } from '../clock.js';
 import { randomId } from '../crypto/index.js';
-import { createDirectStatements, type DirectStatements, keepAdapter, queryOf } from './direct.js';
+import { createDirectStatements, type DirectStatements, keepAdapter } from './direct.js';
 import { PrismaClient as PostgresqlClient } from './generated/postgresql/client.js';
 import { Prisma, PrismaClient as SqliteClient } from './generated/sqlite/client.js';
+import { PostgresqlAdapter } from './postgresql-adapter.js';
 import { compileQueryCompilerOnce } from './query-compiler.js';
 import { SqliteAdapter } from './sqlite-adapter.js';
 import { createVitals, type OutageListener } from './vitals.js';
@@ -100,7 +100,10 @@ export async function openDatabase({
     provider === 'sqlite'
       ? keepAdapter(watchStatements(new SqliteAdapter({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher))
       : keepAdapter(
-          watchStatements(new PrismaPg({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }), watcher),
+          watchStatements(
+            new PostgresqlAdapter({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
+            watcher,
+          ),
         );
   const client =
     provider === 'sqlite'
@@ -113,7 +116,7 @@ export async function openDatabase({
     ...createDirectStatements({
       adapter: kept.adapter,
       connect: () => client.$connect(),
-      toQuery: (statement) => queryOf(provider === 'sqlite' ? statement.sql : statement.text, statement.values),
+      textOf: provider === 'sqlite' ? (statement) => statement.sql : (statement) => statement.text,
     }),
     client,
     provider,

@@ -1,25 +1,54 @@
-import type { ArgType, SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { Sql } from './database.js';
 
 /**
- * Single statements that go to the driver adapter without Prisma's client, which takes three to five times as long as SQLite does with a row.
- * The adapter is the one that the client uses: same connection or pool, same lock, heard by the same watcher.
+ * Single statements that go past Prisma's client, which takes three to five times as long as SQLite does with a row. They use the connection or
+ * pool of the client's adapter and are heard by the same watcher.
  */
 export type DirectStatements = {
   query<Row>(statement: Sql): Promise<Row[]>;
+  /** The first row: for what is found by a key. Costs less than a list of one. */
+  find<Row>(statement: Sql): Promise<Row | undefined>;
   execute(statement: Sql): Promise<number>;
 };
 
-/** A driver adapter that may also give rows as objects by itself. */
-export type DirectAdapter = SqlDriverAdapter & { queryRows?(query: SqlQuery): Promise<object[]> };
+/** A text with places for values, and the values. */
+export type DirectStatement = { sql: string; args: readonly unknown[] };
+/** Called once; `error` is null when there is none. A promise is made for the caller only, since each one costs as much as a small row. */
+export type Done<Result> = (error: unknown, result?: Result) => void;
 
-type Adapter = Pick<DirectAdapter, 'queryRaw' | 'executeRaw' | 'queryRows'>;
+/** What the adapter of each database can do beside what Prisma asks of it. Errors are the adapter's. */
+export type DirectDriver = {
+  readAll(statement: DirectStatement, done: Done<object[]>): void;
+  readFirst(statement: DirectStatement, done: Done<object | undefined>): void;
+  write(statement: DirectStatement, done: Done<number>): void;
+};
+
+export const promiseOf = <Result>(start: (done: Done<Result>) => void): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    start((error, result) => (error === null ? resolve(result as Result) : reject(error)));
+  });
+
+/** A factory of Prisma's whose adapters can do that. */
+export type DirectAdapterFactory = Omit<SqlDriverAdapterFactory, 'connect'> & { connect(): Promise<SqlDriverAdapter & DirectDriver> };
+
+/** Hands on a driver's error as what Prisma's adapter makes of it, which it throws. */
+export const adapterErrors =
+  <Result>(adapter: unknown, done: Done<Result>): Done<Result> =>
+  (error, result) => {
+    if (error === null) return done(null, result);
+    try {
+      (adapter as { onError(error: unknown): never }).onError(error);
+    } catch (converted) {
+      done(converted);
+    }
+  };
 
 /** Keeps the adapter that a factory opens. */
-export function keepAdapter<Factory extends SqlDriverAdapterFactory>(
+export function keepAdapter<Factory extends DirectAdapterFactory>(
   factory: Factory,
-): { factory: Factory; adapter(): Adapter | undefined } {
-  let kept: Adapter | undefined;
+): { factory: Factory; adapter(): DirectDriver | undefined } {
+  let kept: DirectDriver | undefined;
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
@@ -33,58 +62,26 @@ export function keepAdapter<Factory extends SqlDriverAdapterFactory>(
 export function createDirectStatements({
   adapter,
   connect,
-  toQuery,
+  textOf,
 }: {
-  adapter(): Adapter | undefined;
+  adapter(): DirectDriver | undefined;
   connect(): Promise<void>;
-  toQuery(statement: Sql): SqlQuery;
+  textOf(statement: Sql): string;
 }): DirectStatements {
-  async function opened(): Promise<Adapter> {
+  async function opened(): Promise<DirectDriver> {
     await connect();
     const open = adapter();
     if (!open) throw new Error('the database was not opened');
     return open;
   }
-  return {
-    async query<Row>(statement: Sql) {
-      const open = adapter() ?? (await opened());
-      const query = toQuery(statement);
-      return (open.queryRows ? await open.queryRows(query) : toObjects(await open.queryRaw(query))) as Row[];
-    },
-    async execute(statement) {
-      const open = adapter() ?? (await opened());
-      return open.executeRaw(toQuery(statement));
-    },
-  };
-}
 
-/** Adapters only ask what a Date or a text stands for; the values here say it by themselves. */
-const ANY: ArgType = { scalarType: 'unknown', arity: 'scalar' };
-const argTypes = Array.from({ length: 64 }, () => ANY);
-
-/** @param text of the statement, in the style of placeholders that the database has */
-export const queryOf = (text: string, values: readonly unknown[]): SqlQuery => ({
-  sql: text,
-  args: values as unknown[],
-  argTypes: values.length <= argTypes.length ? argTypes : values.map(() => ANY),
-});
-
-/** Column types of driver adapters, by number (`ColumnTypeEnum`). */
-const INT_64 = 1;
-const DATE_TIME = 10;
-
-function toObjects({ columnNames, columnTypes, rows }: SqlResultSet): unknown[] {
-  return rows.map((row) => {
-    const object: Record<string, unknown> = {};
-    for (let column = 0; column < columnNames.length; column++) {
-      object[columnNames[column] as string] = toValue(row[column], columnTypes[column] as number);
-    }
-    return object;
-  });
-}
-
-function toValue(value: unknown, type: number): unknown {
-  if (value === null) return null;
-  if (type === DATE_TIME) return new Date(value as string);
-  return type === INT_64 ? BigInt(value as string) : value;
+  const sender =
+    (method: keyof DirectDriver) =>
+    <Result>(statement: Sql): Promise<Result> => {
+      const send = (driver: DirectDriver) =>
+        promiseOf<Result>((done) => driver[method]({ sql: textOf(statement), args: statement.values }, done as Done<unknown>));
+      const open = adapter();
+      return open ? send(open) : opened().then(send);
+    };
+  return { query: sender('readAll'), find: sender('readFirst'), execute: sender('write') };
 }

@@ -1,7 +1,7 @@
 import type { Client } from '@libsql/client';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import type { SqlQuery } from '@prisma/driver-adapter-utils';
-import type { DirectAdapter } from './direct.js';
+import { adapterErrors, type DirectDriver, promiseOf } from './direct.js';
 import { openSqliteConnection, type SqliteConnection } from './sqlite-connection.js';
 
 /**
@@ -18,38 +18,27 @@ export class SqliteAdapter extends PrismaLibSql {
   }
 
   override async connect() {
-    const adapter = (await super.connect()) as DirectAdapter & { onError(error: unknown): never };
+    const adapter = await super.connect();
     const opened = this.#opened;
-    if (opened) {
-      adapter.queryRows = async ({ sql, args }: SqlQuery) => {
-        try {
-          return await opened.read({ sql, args: args.map((arg) => toColumn(arg, undefined)) });
-        } catch (error) {
-          return adapter.onError(error);
-        }
-      };
-      adapter.executeRaw = async ({ sql, args, argTypes }: SqlQuery) => {
-        try {
-          return await opened.write({ sql, args: args.map((arg, index) => toColumn(arg, argTypes[index]?.scalarType)) });
-        } catch (error) {
-          return adapter.onError(error);
-        }
-      };
-    }
-    return adapter;
+    if (!opened) throw new Error('the database was not opened');
+    const direct: DirectDriver = {
+      readAll: (statement, done) => opened.readAll(statement, adapterErrors(adapter, done)),
+      readFirst: (statement, done) => opened.readFirst(statement, adapterErrors(adapter, done)),
+      write: (statement, done) => opened.enqueue(statement, adapterErrors(adapter, done)),
+    };
+    adapter.executeRaw = ({ sql, args, argTypes }: SqlQuery) =>
+      promiseOf((done) => {
+        const values = args.map((arg, index) => ofType(arg, argTypes[index]?.scalarType));
+        direct.write({ sql, args: values }, done);
+      });
+    return Object.assign(adapter, direct);
   }
 }
 
-const timeText = (time: Date): string => time.toISOString().replace('Z', '+00:00');
-
-/**
- * A value as the adapter itself would store it: Prisma's client hands several types over as text and says beside it what they are. Times are text
- * whose order is that of time, so all of them must be written alike.
- */
-function toColumn(value: unknown, type: string | undefined): unknown {
-  if (value instanceof Date) return timeText(value);
+/** Prisma's client hands several types over as text and says beside it what they are. */
+function ofType(value: unknown, type: string | undefined): unknown {
   if (typeof value !== 'string') return value;
-  if (type === 'datetime') return timeText(new Date(value));
+  if (type === 'datetime') return new Date(value);
   if (type === 'bigint') return BigInt(value);
   if (type === 'decimal') return Number.parseFloat(value);
   return type === 'bytes' ? Buffer.from(value, 'base64') : value;

@@ -1,119 +1,73 @@
-import { type Client, LibsqlError, type ResultSet, type Transaction } from '@libsql/client';
-import Connection from 'libsql';
-import { LRUCache } from 'lru-cache';
-import { type ToObject, toObjectWith } from './sqlite-rows.js';
-
-export type Statement = { sql: string; args: readonly unknown[] };
-/** What Prisma's adapter reads of an answer. */
-type Answer = Pick<ResultSet, 'columns' | 'columnTypes' | 'rows' | 'rowsAffected'>;
+import { type Client, LibsqlError, type Transaction } from '@libsql/client';
+import { type Done, promiseOf } from './direct.js';
+import { type Answer, openSqliteStatements, type Statement } from './sqlite-statements.js';
 
 /** The one connection to a SQLite file. */
 export type SqliteConnection = {
   /** What Prisma's adapter needs of the client that it would open itself. */
   client: Client;
-  /** A read by itself: rows as objects. Waits for the transaction that is open, since both are on one connection. */
-  read(statement: Statement): Promise<object[]>;
+  /** A read by itself. Waits for the transaction that is open, since both are on one connection. */
+  readAll(statement: Statement, done: Done<object[]>): void;
+  readFirst(statement: Statement, done: Done<object | undefined>): void;
   /** A write by itself: committed when it resolves, together with what others write at the same moment. */
   write(statement: Statement): Promise<number>;
+  /** The same for whoever needs no promise. */
+  enqueue(statement: Statement, done: Done<number>): void;
 };
 
-/** Statements that are kept prepared; the longer ones are made once for each combination of conditions. */
-const MAX_PREPARED = 500;
 /** So many writes share a commit at most. */
 const MAX_GROUP = 64;
 
-type Reader = { statement: Connection.Statement; columns: string[]; columnTypes: string[]; toObject: ToObject };
-type Prepared = Reader | { statement: Connection.Statement };
-type Waiting = Statement & { resolve(changes: number): void; reject(error: unknown): void };
+type Waiting = { statement: Statement; done: Done<number> };
 
 /**
  * Opens the file of a `file:` URL.
  *
- * - Statements stay prepared: SQLite prepares them again by itself where a table has changed.
  * - Transactions stay on this connection. The library gives its connection to each transaction, opens another one, and leaves the first to the
  *   garbage collector, which does not see that it holds megabytes.
  * - Writes that come in the same turn of the event loop are committed together. Each is atomic by itself as before, and none is answered before
  *   it is on the disk; only the waiting for the disk, which costs more than the write, is shared.
  */
 export function openSqliteConnection({ url, timeout }: { url: string; timeout: number }): SqliteConnection {
-  const file = fileOf(url);
-  let connection = new Connection(file, { timeout });
-  const prepared = new LRUCache<string, Prepared>({ max: MAX_PREPARED });
+  const { run, write, readAll, readFirst, executeScript, reconnect, close } = openSqliteStatements(fileOf(url), { timeout });
   /** Resolves when the transaction that is open has ended. */
   let transaction: Promise<void> | undefined;
   const waiting: Waiting[] = [];
 
-  function prepare(text: string): Prepared {
-    const known = prepared.get(text);
-    if (known) return known;
-    const statement = connection.prepare(text);
-    const made = statement.reader ? readerOf(statement) : { statement };
-    prepared.set(text, made);
-    return made;
-  }
-
-  function run({ sql, args }: Statement): Answer {
-    try {
-      const known = prepare(sql);
-      const values = args.map(toSqlite);
-      if (!('columns' in known)) return { ...NO_ROWS, rowsAffected: known.statement.run(values).changes };
-      const { columns, columnTypes } = known;
-      return { columns, columnTypes, rows: known.statement.all(values) as Answer['rows'], rowsAffected: 0 };
-    } catch (error) {
-      throw toLibsqlError(error);
-    }
-  }
-
-  function readObjects({ sql, args }: Statement): object[] {
-    try {
-      const known = prepare(sql);
-      const values = args.map(toSqlite);
-      // Without an answer it is no statement that reads (`INSERT` without `RETURNING`).
-      if (!('toObject' in known)) throw new TypeError('a statement that answers nothing was to be read');
-      return (known.statement.all(values) as unknown[][]).map(known.toObject);
-    } catch (error) {
-      throw toLibsqlError(error);
-    }
-  }
-
-  const runAlone = (each: Waiting) => {
-    try {
-      each.resolve(run(each).rowsAffected);
-    } catch (error) {
-      each.reject(error);
-    }
-  };
+  const reader =
+    <Result>(read: (statement: Statement) => Result) =>
+    (statement: Statement, done: Done<Result>): void => {
+      if (transaction) transaction.then(() => reader(read)(statement, done));
+      else done(...attempt(read, statement));
+    };
 
   /** Nothing of a group counts unless all of it is committed; then each of them is tried by itself, and fails or not by itself. */
   function runTogether(group: readonly Waiting[]): void {
-    const outcomes: (() => void)[] = [];
-    try {
-      run(BEGIN);
-    } catch (error) {
+    const [blocked] = attempt(run, BEGIN);
+    if (blocked !== null) {
       // Another process writes, for longer than is waited. Each by itself would wait as long again, and nothing else runs meanwhile.
-      for (const each of group) each.reject(error);
+      for (const { done } of group) done(blocked);
       return;
     }
+    let outcomes: Outcome<number>[];
     try {
-      for (const each of group) outcomes.push(outcomeOf(each));
+      outcomes = group.map(({ statement }) => attemptWithin(statement));
       run(COMMIT);
     } catch {
       rollBack();
-      for (const each of group) runAlone(each);
+      for (const { statement, done } of group) done(...attempt(write, statement));
       return;
     }
-    for (const settle of outcomes) settle();
+    group.forEach(({ done }, index) => {
+      done(...(outcomes[index] as Outcome<number>));
+    });
   }
 
-  /** A broken constraint undoes its statement only. @throws whatever else is wrong */
-  function outcomeOf(each: Waiting): () => void {
-    try {
-      const { rowsAffected } = run(each);
-      return () => each.resolve(rowsAffected);
-    } catch (error) {
-      if (!isConstraintViolation(error)) throw error;
-      return () => each.reject(error);
-    }
+  /** A broken constraint undoes its statement only. @throws whatever else is wrong, after which the transaction may have ended by itself */
+  function attemptWithin(statement: Statement): Outcome<number> {
+    const outcome = attempt(write, statement);
+    if (outcome[0] !== null && !isConstraintViolation(outcome[0])) throw outcome[0];
+    return outcome;
   }
 
   function rollBack(): void {
@@ -125,19 +79,20 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
     }
   }
 
-  function reconnect(): void {
-    prepared.clear();
-    connection.close();
-    connection = new Connection(file, { timeout });
-  }
-
-  async function flush(): Promise<void> {
-    while (transaction) await transaction;
+  function flush(): void {
+    if (transaction) {
+      transaction.then(flush);
+      return;
+    }
     const group = waiting.splice(0, MAX_GROUP);
     if (waiting.length > 0) setImmediate(flush);
     const [first] = group;
-    if (first && group.length === 1) runAlone(first);
+    if (first && group.length === 1) first.done(...attempt(write, first.statement));
     else if (first) runTogether(group);
+  }
+
+  function enqueue(statement: Statement, done: Done<number>): void {
+    if (waiting.push({ statement, done }) === 1) setImmediate(flush);
   }
 
   function beginTransaction(): Transaction {
@@ -154,23 +109,16 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
 
   const client = {
     execute: async (statement: Statement) => run(statement),
-    executeMultiple: async (text: string) => void connection.exec(text),
+    executeMultiple: async (text: string) => executeScript(text),
     transaction: async () => beginTransaction(),
-    close: () => {
-      prepared.clear();
-      connection.close();
-    },
+    close,
   };
   return {
     client: client as unknown as Client,
-    async read(statement) {
-      while (transaction) await transaction;
-      return readObjects(statement);
-    },
-    write: (statement) =>
-      new Promise((resolve, reject) => {
-        if (waiting.push({ ...statement, resolve, reject }) === 1) setImmediate(flush);
-      }),
+    readAll: reader(readAll),
+    readFirst: reader(readFirst),
+    enqueue,
+    write: (statement) => promiseOf((done) => enqueue(statement, done)),
   };
 }
 
@@ -221,37 +169,26 @@ function createTransaction({ run, rollBack, ended }: TransactionDeps): Transacti
   return transaction as unknown as Transaction;
 }
 
+type Outcome<Result> = Parameters<Done<Result>>;
+
+function attempt<Result>(work: (statement: Statement) => Result, statement: Statement): Outcome<Result> {
+  try {
+    return [null, work(statement)];
+  } catch (error) {
+    return [error];
+  }
+}
+
 const BEGIN: Statement = { sql: 'BEGIN IMMEDIATE', args: [] };
 const BEGIN_DEFERRED: Statement = { sql: 'BEGIN DEFERRED', args: [] };
 const COMMIT: Statement = { sql: 'COMMIT', args: [] };
 const ROLLBACK: Statement = { sql: 'ROLLBACK', args: [] };
-const NO_ROWS = { columns: [], columnTypes: [], rows: [] };
-
-function readerOf(statement: Connection.Statement): Reader {
-  const declared = statement.columns();
-  const columns = declared.map(({ name }) => name);
-  const columnTypes = declared.map(({ type }) => type ?? '');
-  return { statement: statement.raw(true), columns, columnTypes, toObject: toObjectWith(columns, columnTypes) };
-}
-
-function toSqlite(value: unknown): unknown {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (value === undefined) throw new TypeError('a parameter of a statement is missing');
-  return value instanceof ArrayBuffer ? Buffer.from(value) : value;
-}
 
 /** The path in a `file:` URL: absolute (`file:/a.db`, `file:///a.db`) or from the working directory (`file:a.db`). */
 function fileOf(url: string): string {
   const path = /^file:(?:\/\/(?:localhost)?(?=\/))?([^?#]*)/i.exec(url)?.[1];
   if (!path) throw new TypeError('a SQLite database is named by a URL like file:/path/to/file.db');
   return decodeURIComponent(path);
-}
-
-/** In the shape that Prisma's adapter knows. */
-function toLibsqlError(error: unknown): unknown {
-  if (!(error instanceof Connection.SqliteError)) return error;
-  const { message, code, rawCode } = error as Error & { code: string; rawCode?: number };
-  return new LibsqlError(message, code, code, rawCode, error);
 }
 
 const transactionClosed = () => new LibsqlError('The transaction is closed', 'TRANSACTION_CLOSED');

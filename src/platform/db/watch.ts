@@ -1,5 +1,5 @@
-import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import type { DirectAdapter } from './direct.js';
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import type { DirectAdapterFactory, DirectDriver, DirectStatement, Done } from './direct.js';
 import { type DatabaseTrouble, troubleOf } from './trouble.js';
 
 /** Hears what becomes of statements, beside whoever sent them. */
@@ -15,7 +15,15 @@ export type StatementWatcher = {
  * Lets a watcher hear of every statement of a driver adapter. It stands below Prisma's client, where each statement passes once, whoever
  * sends it, in whatever transaction.
  */
-export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory: Factory, watcher: StatementWatcher): Factory {
+export function watchStatements<Factory extends DirectAdapterFactory>(factory: Factory, watcher: StatementWatcher): Factory {
+  function succeeded(startedAt: number, text: string | undefined): void {
+    watcher.succeeded();
+    watcher.took?.((performance.now() - startedAt) / 1000, text);
+  }
+  function failed(error: unknown): void {
+    const trouble = troubleOf(error);
+    if (trouble) watcher.failed(trouble, error);
+  }
   const textOf = (query: unknown) => (query as { sql?: string } | undefined)?.sql;
   const watched =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
@@ -23,24 +31,37 @@ export function watchStatements<Factory extends SqlDriverAdapterFactory>(factory
       const startedAt = performance.now();
       try {
         const result = await call(...args);
-        watcher.succeeded();
-        watcher.took?.((performance.now() - startedAt) / 1000, textOf(args[0]));
+        succeeded(startedAt, textOf(args[0]));
         return result;
       } catch (error) {
-        const trouble = troubleOf(error);
-        if (trouble) watcher.failed(trouble, error);
+        failed(error);
         throw error;
       }
     };
-  const watchQueries = (target: Pick<DirectAdapter, 'queryRaw' | 'executeRaw' | 'queryRows'>) => {
+  const watchedDirect =
+    <Result>(call: (statement: DirectStatement, done: Done<Result>) => void) =>
+    (statement: DirectStatement, done: Done<Result>): void => {
+      const startedAt = performance.now();
+      call(statement, (error, result) => {
+        if (error === null) succeeded(startedAt, statement.sql);
+        else failed(error);
+        done(error, result);
+      });
+    };
+  const watchQueries = (target: Pick<SqlDriverAdapter, 'queryRaw' | 'executeRaw'>) => {
     target.queryRaw = watched(target.queryRaw.bind(target));
     target.executeRaw = watched(target.executeRaw.bind(target));
-    if (target.queryRows) target.queryRows = watched(target.queryRows.bind(target));
+  };
+  const watchDirect = (target: DirectDriver) => {
+    target.readAll = watchedDirect(target.readAll);
+    target.readFirst = watchedDirect(target.readFirst);
+    target.write = watchedDirect(target.write);
   };
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
     watchQueries(adapter);
+    watchDirect(adapter);
     const begin = watched(adapter.startTransaction.bind(adapter));
     adapter.startTransaction = async (...args) => {
       const transaction = await begin(...args);
