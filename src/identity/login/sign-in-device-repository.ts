@@ -8,12 +8,12 @@ const ALL = 1000;
 export function createSignInDeviceRepository(db: Database) {
   return {
     async hasAny(accountId: string): Promise<boolean> {
-      return (await db.query(sql`SELECT account_id FROM sign_in_devices WHERE account_id = ${accountId} LIMIT 1`)).length > 0;
+      return (await db.find(sql`SELECT account_id FROM sign_in_devices WHERE account_id = ${accountId} LIMIT 1`)) !== undefined;
     },
 
     /** When the device was last seen, if it has not expired. */
     async findLastSeen({ accountId, deviceHash }: DeviceKey, at: Date): Promise<Date | null> {
-      const [row] = await db.query<{ last_seen_at: Date }>(sql`SELECT last_seen_at FROM sign_in_devices
+      const row = await db.find<{ last_seen_at: Date }>(sql`SELECT last_seen_at FROM sign_in_devices
         WHERE account_id = ${accountId} AND device_hash = ${deviceHash} AND expires_at > ${at}`);
       return row?.last_seen_at ?? null;
     },

@@ -46,7 +46,7 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
   }
 
   async function readJoined(idHash: string, { grants, sessions }: Companions): Promise<StoredToken | undefined> {
-    const [row] = await db.query<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
+    const row = await db.find<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
         a.successor_until, g.payload AS grant_payload, g.revoked_at AS grant_revoked_at, s.uid AS session_uid, s.id_hash AS session_id_hash,
         s.payload AS session_payload, s.version AS session_version, s.revoked_at AS session_revoked_at
       FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN sessions s ON s.uid = a.session_uid WHERE a.id_hash = ${idHash}`);
@@ -62,7 +62,7 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
   }
 
   const readAlone = async (idHash: string): Promise<StoredToken | undefined> => {
-    const [row] = await db.query<StoredToken>(sql`
+    const row = await db.find<StoredToken>(sql`
       SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at, successor, successor_until FROM artifacts WHERE id_hash = ${idHash}`);
     return row;
   };

@@ -51,7 +51,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
   }
 
   async function refuseSecondUse(idHash: string): Promise<never> {
-    const [stored] = await db.query<UsedArtifact>(sql`
+    const stored = await db.find<UsedArtifact>(sql`
       SELECT grant_id, account_id, client_id, consumed_at FROM artifacts WHERE id_hash = ${idHash} AND kind = ${kind}`);
     if (stored?.consumed_at && stored.grant_id !== null && rules.secondUse === 'revoke_grant') {
       await revocation.revokeGrant(stored.grant_id);
@@ -67,7 +67,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
     },
 
     async findByUserCode(userCode) {
-      const [stored] = await db.query<StoredArtifact>(sql`
+      const stored = await db.find<StoredArtifact>(sql`
         SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at FROM artifacts
         WHERE user_code_hash = ${userCodeHashOf(deps.hmacPepper, userCode)}`);
       return wake(stored);

@@ -38,8 +38,8 @@ export function createGrantAdapter({ db, reader, codec, revocation, context, bas
     return { accountId, clientId, ...(sessionUid ? { sessionUid } : {}), ...rest };
   }
 
-  const read = async (id: string): Promise<StoredGrant | undefined> =>
-    (await db.query<StoredGrant>(sql`SELECT payload, revoked_at FROM grants WHERE id = ${id}`))[0];
+  const read = (id: string): Promise<StoredGrant | undefined> =>
+    db.find<StoredGrant>(sql`SELECT payload, revoked_at FROM grants WHERE id = ${id}`);
 
   return {
     async find(id) {

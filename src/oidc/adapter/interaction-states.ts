@@ -15,7 +15,7 @@ export function createInteractionStates({ db }: { db: Database }): InteractionSt
   return {
     async stateOf(uid) {
       if (!isKey(uid)) return 'unknown';
-      const [row] = await db.query<{ consumed_at: Date | null; revoked_at: Date | null }>(sql`
+      const row = await db.find<{ consumed_at: Date | null; revoked_at: Date | null }>(sql`
         SELECT consumed_at, revoked_at FROM artifacts WHERE id_hash = ${idHashOf(uid)} AND kind = ${'Interaction'}`);
       if (!row) return 'unknown';
       // Ended before it was answered: everything of its person was ended.

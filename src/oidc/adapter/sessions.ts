@@ -33,8 +33,8 @@ const idHashOf = (id: string) => sha256(id);
  * a current id writes (merging what another tab wrote meanwhile), a replaced id only adds authorizations, an ended session takes nothing.
  */
 export function createSessionAdapter({ db, reader, codec, context, client: origin }: Deps): Adapter {
-  const readByUid = async (uid: string): Promise<StoredSession | undefined> =>
-    (await db.query<StoredSession>(sql`SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`))[0];
+  const readByUid = (uid: string): Promise<StoredSession | undefined> =>
+    db.find<StoredSession>(sql`SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`);
 
   function wake(stored: StoredSession | undefined): AdapterPayload | undefined {
     if (!stored || stored.revoked_at !== null) return undefined;
@@ -137,7 +137,7 @@ export function createSessionAdapter({ db, reader, codec, context, client: origi
 
   return {
     async find(id) {
-      const [stored] = await db.query<StoredSession>(sql`
+      const stored = await db.find<StoredSession>(sql`
         SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE id_hash = ${idHashOf(id)}`);
       const payload = wake(stored);
       return payload?.jti === id ? payload : undefined;

@@ -9,7 +9,7 @@ const KIND = 'RevokedToken';
 /** Not the hash of the `jti` itself: nothing that is looked up by a bearer value's hash may be found by a `jti`. */
 const hashOf = (jti: string) => sha256(`revoked token ${jti}`);
 
-export function createJwtAccessTokenRepository({ db }: { db: Pick<Database, 'query' | 'execute'> }) {
+export function createJwtAccessTokenRepository({ db }: { db: Pick<Database, 'find' | 'query' | 'execute'> }) {
   return {
     /** Whose a living grant of this client is; null when there is none. Not the registry's cache: other processes hear of an end within a second, introspection at once. */
     async findGrantAccount(grantId: string, clientId: string): Promise<string | null> {
@@ -20,7 +20,7 @@ export function createJwtAccessTokenRepository({ db }: { db: Pick<Database, 'que
 
     /** Since when a client's own tokens are good, and whether this one was revoked by itself; null when there is no such client. */
     async findStanding(clientId: string, jti: string): Promise<{ createdAt: Date; tokensNotBefore: Date | null; revoked: boolean } | null> {
-      const [row] = await db.query<{ created_at: Date; tokens_not_before: Date | null; revoked: string | null }>(
+      const row = await db.find<{ created_at: Date; tokens_not_before: Date | null; revoked: string | null }>(
         sql`SELECT clients.created_at, clients.tokens_not_before, artifacts.kind AS revoked FROM clients
           LEFT JOIN artifacts ON artifacts.id_hash = ${hashOf(jti)} AND artifacts.kind = ${KIND} WHERE clients.id = ${clientId}`,
       );

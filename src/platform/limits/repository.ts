@@ -25,7 +25,7 @@ export type LockTimes = { first: Date; second: Date; further: Date };
 
 /** How many locks are closed at this moment, over all processes. */
 export async function countClosedLocks(db: Database): Promise<number> {
-  const [row] = await db.query<{ locks: number | bigint }>(sql`
+  const row = await db.find<{ locks: number | bigint }>(sql`
     SELECT COUNT(*) AS locks FROM limit_counters WHERE locked_until > ${nowDate()}`);
   return Number(row?.locks ?? 0);
 }
