@@ -95,6 +95,7 @@ export function createApp(services: Services): App {
   const holder = createProviderHolder({
     issuerUrl: config.issuerUrl,
     log,
+    tokenWrites: services.tokenWrites,
     isCurrent: () => services.changes.isOnTime() || services.changes.catchUp().then((currency) => currency !== 'behind'),
     buildConfiguration: () =>
       buildConfiguration({

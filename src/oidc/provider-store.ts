@@ -14,8 +14,10 @@ import {
   createBackchannelRequests,
   createInteractionStates,
   createRefreshUses,
+  createTokenWrites,
   type InteractionStates,
   type RefreshUses,
+  type TokenWrites,
 } from './adapter/index.js';
 import { type ClientCertificates, createClientCertificates } from './client-certificates/index.js';
 import { type ClientDocuments, createClientDocuments, createProviderClients } from './client-documents/index.js';
@@ -31,6 +33,7 @@ export type ProviderStore = {
   adapter: ReturnType<typeof createAdapterFactory>;
   requests: RequestContexts;
   refreshUses: RefreshUses;
+  tokenWrites: TokenWrites;
   interactionStates: InteractionStates;
   backchannelRequests: BackchannelRequests;
   /** what DPoP nonces are made with, in every process the same */
@@ -75,6 +78,7 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
     verifiedHeader: config.clientCertificateVerifiedHeader,
   });
   const refreshUses = createRefreshUses({ certificateThumbprint: certificates.thumbprint });
+  const tokenWrites = createTokenWrites({ db });
   const onUnreadable = (place: string) => log.error({ place }, 'a stored value does not open: altered, or sealed under another key');
   const clientDocuments = createClientDocuments({
     ...deps,
@@ -94,6 +98,7 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
       void audit.record({ type: 'code.replayed', outcome: 'failure', subjectId: accountId, clientId, ip, detail });
     },
     refreshUses,
+    tokenWrites,
     refreshReuseWindowSeconds: config.refreshReuseWindowSeconds,
     onRefreshTokenReuse: createTokenReuseReport({
       audit,
@@ -107,6 +112,7 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
     adapter,
     requests,
     refreshUses,
+    tokenWrites,
     interactionStates: createInteractionStates({ db }),
     backchannelRequests: createBackchannelRequests({ db, secrets, onUnreadable }),
     dpopNonceSecret: secrets.dpopNonceSecret,

@@ -1,6 +1,8 @@
-import { type Configuration, Provider } from 'oidc-provider';
+import type { Configuration, Provider } from 'oidc-provider';
 import type { Logger } from '../platform/log/index.js';
+import type { TokenWrites } from './adapter/index.js';
 import './refusal-stacks.js';
+import { createExchangingProvider } from './stored-at-once.js';
 
 /** Builds one Provider with all that belongs to it. Everything that listens to or extends a provider is attached here, so a rebuilt one is complete. */
 export type ProviderExtension = (provider: Provider) => void;
@@ -19,6 +21,7 @@ export function createProviderHolder({
   buildConfiguration,
   extensions,
   isCurrent,
+  tokenWrites,
   log,
 }: {
   issuerUrl: string;
@@ -26,10 +29,12 @@ export function createProviderHolder({
   extensions: readonly ProviderExtension[];
   /** Catches up with what other processes have changed; false where that cannot be done though the database answers. */
   isCurrent: () => boolean | Promise<boolean>;
+  tokenWrites: Pick<TokenWrites, 'storeAfter'>;
   log: Logger;
 }): ProviderHolder {
+  const ExchangingProvider = createExchangingProvider(tokenWrites);
   const build = () => {
-    const provider = new Provider(issuerUrl, buildConfiguration());
+    const provider = new ExchangingProvider(issuerUrl, buildConfiguration());
     // Admission has already checked the origin and rewritten what a proxy said.
     provider.proxy = true;
     for (const extend of extensions) extend(provider);

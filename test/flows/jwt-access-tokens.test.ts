@@ -3,7 +3,14 @@ import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { databases } from '../support/database.js';
 import { API, clients } from '../support/declarations.js';
-import { createRelyingParty, obtainTokens, type RelyingParty, refusalOf, startDeclaredServer } from '../support/relying-party.js';
+import {
+  createRelyingParty,
+  locationOf,
+  obtainTokens,
+  type RelyingParty,
+  refusalOf,
+  startDeclaredServer,
+} from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
 const forApi = { parameters: { scope: 'openid profile orders:read', resource: API }, tokenParameters: { resource: API } };
@@ -41,6 +48,20 @@ describe.each(databases)('a JWT access token on %s', (provider) => {
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : text };
   };
+
+  test('is given for a code once, also where nothing is stored beside it, and ends with a second use', async () => {
+    const client = { ...clients.shop, client_id: 'without-refresh', grant_types: ['authorization_code'] };
+    await server.services.clients.create(client, { source: 'operator' });
+    const party = await createRelyingParty(server, client);
+    const { browser } = await obtainTokens(server, party, forApi);
+    const { url, checks } = await party.begin(forApi.parameters);
+    const location = locationOf(await browser.open(url.href));
+    const answers = await Promise.allSettled(Array.from({ length: 6 }, () => party.finish(location, checks, forApi.tokenParameters)));
+    const given = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+    expect(given).toHaveLength(1);
+    expect(given[0]?.refresh_token).toBeUndefined();
+    expect(await active(shop, String(given[0]?.access_token))).toBe(false);
+  });
 
   describe('introspected', () => {
     test('is active and tells what it says, without our private claim', async () => {

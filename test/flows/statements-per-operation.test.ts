@@ -77,12 +77,12 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
     expect(await count(() => oidc.fetchUserInfo(shop.config, tokens.access_token, accountId))).toHaveLength(2);
   });
 
-  it('a refresh is four: the token with its grant, the account, the new access token, and the exchange', async () => {
+  it('a refresh is three: the token with its grant, the account, and the exchange for both new tokens', async () => {
     let { tokens } = await obtainTokens(server, shop);
     const statements = await count(async () => {
       tokens = await oidc.refreshTokenGrant(shop.config, tokens.refresh_token ?? '');
     });
-    expect(statements).toHaveLength(4);
+    expect(statements).toHaveLength(3);
   });
 
   it('a sign-in of a session is six: two of them are its event in the audit log and the session, which slides', async () => {
@@ -90,7 +90,7 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
     expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(6);
   });
 
-  it('a code is five: the code with its grant and session, its use, the account, two tokens', async () => {
+  it('a code is three: the code with its grant and session, the account, and its exchange for two tokens', async () => {
     const { browser } = await obtainTokens(server, shop);
     const counted: number[] = [];
     for (let round = 0; round < 3; round++) {
@@ -101,6 +101,6 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
       await shop.finish(location, checks);
       counted.push(sent().length);
     }
-    expect(Math.min(...counted)).toBe(5);
+    expect(Math.min(...counted)).toBe(3);
   });
 });

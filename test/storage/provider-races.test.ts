@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { errors } from 'oidc-provider';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { randomId, sha256 } from '../../src/platform/crypto/index.js';
 import { databases } from '../support/database.js';
 import { type Answer, openBrowser, type ProviderUnderTest, startProvider } from '../support/provider-under-test.js';
@@ -49,6 +50,30 @@ describe.each(databases)('oidc-provider over the store on %s', (database) => {
     expect(await Promise.all([server.living('RefreshToken'), server.living('AccessToken')])).toEqual(before);
     expect(await server.isActive(won[0]?.body.access_token, 'app')).toBe(false);
     expect((await server.refresh('app', won[0]?.body.refresh_token)).body.error).toBe('invalid_grant');
+  });
+
+  it.each(['AccessToken', 'RefreshToken'] as const)(
+    'a redemption that fails before it has made the %s has used nothing up',
+    async (kind) => {
+      const redemption = await openBrowser(server).signIn('app', 'person');
+      vi.spyOn(server.provider[kind].adapter, 'upsert').mockRejectedValueOnce(new errors.TemporarilyUnavailable('down'));
+      expect(await server.redeem('app', redemption)).toMatchObject({ status: 400, body: { error: 'temporarily_unavailable' } });
+      const { status, body } = await server.redeem('app', redemption);
+      expect(status).toBe(200);
+      expect(await server.isActive(body.access_token, 'app')).toBe(true);
+      expect((await server.refresh('app', body.refresh_token)).status).toBe(200);
+    },
+  );
+
+  it('a code whose grant ends while it is redeemed gives nothing', async () => {
+    const before = await Promise.all([server.living('RefreshToken'), server.living('AccessToken')]);
+    for (let round = 0; round < 10; round++) {
+      const redemption = await openBrowser(server).signIn('app', 'person');
+      const { grantId } = await store.db.client.artifact.findUniqueOrThrow({ where: { idHash: sha256(redemption.code) } });
+      const [answer] = await Promise.all([server.redeem('app', redemption), store.adapter('Grant').destroy(String(grantId))]);
+      expect(answer.status === 200 || answer.body.error === 'invalid_grant').toBe(true);
+    }
+    expect(await Promise.all([server.living('RefreshToken'), server.living('AccessToken')])).toEqual(before);
   });
 
   it('a code that is replayed later is refused and takes back what it gave', async () => {

@@ -3,8 +3,9 @@ import type { EventEmitter } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
-import Provider, { type ClientMetadata } from 'oidc-provider';
+import type { ClientMetadata } from 'oidc-provider';
 import { answerWithSuccessor, rotateRefreshToken } from '../../src/oidc/refresh-rotation.js';
+import { createExchangingProvider } from '../../src/oidc/stored-at-once.js';
 import { nowSeconds } from '../../src/platform/clock.js';
 import { randomId } from '../../src/platform/crypto/index.js';
 import type { Store } from './store.js';
@@ -39,7 +40,8 @@ export async function startProvider(store: Store, { clientIds, signerJwk }: { cl
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const failures: unknown[] = [];
-  const provider = new Provider(issuer, {
+  const ExchangingProvider = createExchangingProvider(store.tokenWrites);
+  const provider = new ExchangingProvider(issuer, {
     adapter: store.factory,
     jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: 'one' }] },
     cookies: { keys: [randomId()] },

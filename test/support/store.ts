@@ -4,6 +4,7 @@ import {
   createAdapterFactory,
   createPurge,
   createRefreshUses,
+  createTokenWrites,
   isKey,
   type RefreshTokenReuse,
   type RequestContext,
@@ -34,6 +35,7 @@ export function buildStore({
   const unreadable: string[] = [];
   const reuses: RefreshTokenReuse[] = [];
   const refreshUses = createRefreshUses({ certificateThumbprint: (ctx) => ctx.get('test-certificate') || undefined });
+  const tokenWrites = createTokenWrites({ db });
   const plainFactory = createAdapterFactory({
     db,
     secrets,
@@ -45,6 +47,7 @@ export function buildStore({
     requestContext: () => requests.getStore(),
     onUnreadable: (place) => unreadable.push(place),
     refreshUses,
+    tokenWrites,
     refreshReuseWindowSeconds,
     onRefreshTokenReuse: (reuse) => reuses.push(reuse),
   });
@@ -74,6 +77,7 @@ export function buildStore({
     adapter,
     unreadable,
     refreshUses,
+    tokenWrites,
     reuses,
     sessions: createSessions({ db, sealer: secrets.sealer, notices: { statements: async () => [], wake() {} } }),
     grants: createGrants({ db, sealer: secrets.sealer }),

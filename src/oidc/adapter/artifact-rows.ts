@@ -1,4 +1,5 @@
 import type { AdapterPayload } from 'oidc-provider';
+import { nowDate } from '../../platform/clock.js';
 import { hmacSha256, sha256 } from '../../platform/crypto/index.js';
 import { type Database, noSql, type Sql, sql } from '../../platform/db/index.js';
 import { type ArtifactKind, kindRules } from './kinds.js';
@@ -65,6 +66,8 @@ export function columnsOf(
   };
 }
 
+const PLACES = [sql`0`, sql`1`, sql`2`] as const;
+
 /** Saves an artifact unless that would revive it, hand it to another account, or outlive its grant. One statement; 0 rows: refused. */
 export function saveStatement(db: Database, row: ArtifactRow, at: Date): Sql {
   const sameOwner =
@@ -100,28 +103,45 @@ function insertion(db: Database, row: ArtifactRow, at: Date): Sql {
     WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL AND grants.expires_at > ${at} ${sessionLives} ${db.lockRows}`;
 }
 
-/** What a used refresh token was exchanged for, sealed, and until when it is told again. Both null where there is no reuse window. */
-export type Succession = { usedIdHash: string; sealedSuccessor: string | null; until: Date | null };
+/** What is used up; a refresh token is told what it was exchanged for, sealed, until its reuse window ends, if there is one. */
+export type Used = {
+  idHash: string;
+  kind: ArtifactKind;
+  successor?: { sealed: string | null; until: Date | null };
+};
+
+/** Uses up what works once. 1 row: this call did it; 0: it was used or revoked. */
+export const consumeStatement = ({ idHash, kind }: Pick<Used, 'idHash' | 'kind'>): Sql =>
+  sql`UPDATE artifacts SET consumed_at = ${nowDate()}
+    WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`;
 
 /**
- * Uses a refresh token up and saves its successor, in one statement: both or neither. 2 rows: done; 0: it was used or revoked, or its grant has ended.
+ * Uses up a code or a refresh token and saves what it is exchanged for, in one statement: all of it or nothing. As many rows as there are tokens and
+ * one more: done; 0: it was used or revoked, or its grant has ended.
  *
- * One INSERT of two rows: the successor, and the used token, whose row is there and so takes the update. The order of both is fixed, because
- * PostgreSQL passes over a row that its statement locks after having changed it. The grant is locked before the token, as a revocation does.
+ * One INSERT: the tokens, and what is used up, whose row is there and so takes the update. Their order is fixed, because PostgreSQL passes over
+ * a row that its statement locks after having changed it. The grant is locked before the row that is used up, as a revocation does. Whose the
+ * tokens are they have from that row.
  */
-export function rotateStatement(db: Database, row: ArtifactRow, { usedIdHash, sealedSuccessor, until }: Succession): Sql {
-  // An unused token has null in these columns: naming them gives the parameters beside them their type, and the successor its nulls.
-  const whenUsed = (value: Sql, column: Sql) => sql`CASE part.is_used WHEN 1 THEN ${value} ELSE ${column} END`;
+export function exchangeStatement(db: Database, rows: readonly ArtifactRow[], { idHash, kind, successor }: Used): Sql {
+  const [first] = rows;
+  if (!first) throw new TypeError('what is used up is used up for something');
+  // Each ends in a column, from which the parameters beside it have their type.
+  const ofToken = (column: Sql, read: (row: ArtifactRow) => unknown) =>
+    sql`CASE part.place ${rows.reduce((cases, row, place) => sql`${cases} WHEN ${PLACES[place]} THEN ${read(row)}`, noSql)} ELSE ${column} END`;
+  const ofUsed = (column: Sql, value: unknown) => sql`CASE part.place WHEN ${PLACES[rows.length]} THEN ${value} ELSE ${column} END`;
+  const places = rows.reduce((parts, _row, place) => sql`${parts} UNION ALL SELECT ${PLACES[place + 1]}`, sql`SELECT 0 AS place`);
   return sql`INSERT INTO artifacts
     (id_hash, kind, grant_id, account_id, client_id, session_uid, payload, created_at, expires_at, consumed_at, successor, successor_until)
-    SELECT ${whenUsed(sql`used.id_hash`, sql`${row.idHash}`)}, ${row.kind}, ${row.grantId}, ${row.accountId}, ${row.clientId}, ${row.sessionUid},
-      ${row.payload}, ${row.createdAt}, ${row.expiresAt}, ${whenUsed(sql`${row.createdAt}`, sql`used.consumed_at`)},
-      ${whenUsed(sql`${sealedSuccessor}`, sql`used.successor`)}, ${whenUsed(sql`${until}`, sql`used.successor_until`)}
-    FROM grants, artifacts used, (SELECT 0 AS is_used UNION ALL SELECT 1) part
-    WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL AND grants.expires_at > ${row.createdAt}
-      AND used.id_hash = ${usedIdHash} AND used.grant_id = grants.id AND used.kind = ${row.kind} AND used.consumed_at IS NULL AND used.revoked_at IS NULL
-    ORDER BY part.is_used ${db.lockInOrder('grants', 'used')}
+    SELECT ${ofToken(sql`used.id_hash`, (row) => row.idHash)}, ${ofToken(sql`used.kind`, (row) => row.kind)}, used.grant_id, used.account_id,
+      used.client_id, used.session_uid, ${ofToken(sql`used.payload`, (row) => row.payload)}, ${first.createdAt},
+      ${ofToken(sql`used.expires_at`, (row) => row.expiresAt)}, ${ofUsed(sql`used.consumed_at`, first.createdAt)},
+      ${ofUsed(sql`used.successor`, successor?.sealed ?? null)}, ${ofUsed(sql`used.successor_until`, successor?.until ?? null)}
+    FROM grants, artifacts used, (${places}) part
+    WHERE grants.id = ${first.grantId} AND grants.revoked_at IS NULL AND grants.expires_at > ${first.createdAt}
+      AND used.id_hash = ${idHash} AND used.grant_id = grants.id AND used.kind = ${kind} AND used.consumed_at IS NULL AND used.revoked_at IS NULL
+    ORDER BY part.place ${db.lockInOrder('grants', 'used')}
     ON CONFLICT (id_hash) DO UPDATE
       SET consumed_at = excluded.consumed_at, successor = excluded.successor, successor_until = excluded.successor_until
-      WHERE artifacts.id_hash = ${usedIdHash}`;
+      WHERE artifacts.id_hash = ${idHash}`;
 }

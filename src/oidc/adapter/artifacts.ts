@@ -3,7 +3,7 @@ import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type Database, type Sql, sql } from '../../platform/db/index.js';
 import { createArtifactCodec } from './artifact-codec.js';
 import type { ArtifactReader } from './artifact-reader.js';
-import { idHashOf, insertOnceStatement, type StoredArtifact, saveStatement, userCodeHashOf } from './artifact-rows.js';
+import { type ArtifactRow, idHashOf, insertOnceStatement, type StoredArtifact, saveStatement, userCodeHashOf } from './artifact-rows.js';
 import { type ArtifactKind, isFirstFruit, kindRules } from './kinds.js';
 import { isKey, type PayloadCodec } from './payloads.js';
 import type { Redemptions } from './redemptions.js';
@@ -11,6 +11,7 @@ import { replayError } from './replay.js';
 import type { Revocation } from './revocation.js';
 import { isOwnPage } from './session-context.js';
 import { standingClient, standingSignIn } from './standing.js';
+import type { TokenWrites } from './token-writes.js';
 
 export type ArtifactDeps = {
   db: Database;
@@ -18,6 +19,7 @@ export type ArtifactDeps = {
   codec: PayloadCodec;
   hmacPepper: Buffer;
   revocation: Revocation;
+  writes: TokenWrites;
   /** A pushed request is consumed at the end of the interaction it began, so its row outlives its expiry by that long. */
   interactionTtlSeconds: number;
   /** Notes which request used up a code whose grant the library looks for afterwards. */
@@ -34,6 +36,7 @@ type UsedArtifact = Pick<StoredArtifact, 'grant_id' | 'consumed_at'> & { account
 export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): Adapter {
   const { db, revocation } = deps;
   const rules = kindRules[kind];
+  const isToken = kind === 'AccessToken' || kind === 'RefreshToken';
   const { toRow, wake } = createArtifactCodec(kind, deps);
 
   /** A page's answer to an interaction; the library saves answered ones again, and may. */
@@ -61,6 +64,18 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
     throw rules.refusal('already used, revoked or unknown when it was to be consumed');
   }
 
+  async function save(row: ArtifactRow, payload: AdapterPayload): Promise<void> {
+    try {
+      if ((await db.execute(saveStatement(db, row, row.createdAt))) > 0) return;
+    } catch (error) {
+      // Two pending devices drew the same user code: the second asks again and gets another.
+      if (row.userCodeHash !== null && db.isUniqueViolation(error)) throw new errors.TemporarilyUnavailable('try again');
+      throw error;
+    }
+    if (isFirstFruit(kind, payload.gty)) return;
+    throw rules.refusal('saved too late: it, its grant or its session has ended');
+  }
+
   return {
     async find(id) {
       return wake(await deps.reader.read(idHashOf(id)), id);
@@ -80,29 +95,24 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
 
     async upsert(id, payload, expiresIn) {
       const row = { ...toRow(id, payload, expiresIn), standing: standingOf(payload) };
+      const waiting = isToken ? deps.writes.waiting() : undefined;
+      if (waiting) return void waiting.saves.push({ row, alone: () => save(row, payload) });
       if (isSubmission(payload)) row.consumedAt = row.createdAt;
       if (kind === 'ReplayDetection') {
         if ((await db.execute(insertOnceStatement(db, row, row.createdAt))) === 0) throw replayError(id);
         return;
       }
-      try {
-        if ((await db.execute(saveStatement(db, row, row.createdAt))) > 0) return;
-      } catch (error) {
-        // Two pending devices drew the same user code: the second asks again and gets another.
-        if (row.userCodeHash !== null && db.isUniqueViolation(error)) throw new errors.TemporarilyUnavailable('try again');
-        throw error;
-      }
-      if (isFirstFruit(kind, payload.gty)) return;
-      throw rules.refusal('saved too late: it, its grant or its session has ended');
+      await save(row, payload);
     },
 
     async consume(id) {
       if (!rules.secondUse) throw new TypeError(`${kind} is not consumed`);
       const idHash = idHashOf(id);
-      const consumed = await db.execute(sql`UPDATE artifacts SET consumed_at = ${nowDate()}
-        WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`);
-      if (consumed === 0) await refuseSecondUse(idHash);
-      else if (kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest') deps.redemptions?.note();
+      const use = { idHash, kind, lost: () => refuseSecondUse(idHash) };
+      const waiting = kind === 'AuthorizationCode' ? deps.writes.waiting() : undefined;
+      if (waiting) waiting.use = use;
+      else await deps.writes.store({ use, saves: [] });
+      if (kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest') deps.redemptions?.note();
     },
 
     async destroy(id) {

@@ -19,6 +19,7 @@ import { createRefreshUses, type RefreshUses } from './refresh-uses.js';
 import { createRevocation } from './revocation.js';
 import { createSessionContexts, type SessionIdentity } from './session-context.js';
 import { createSessionAdapter } from './sessions.js';
+import { createTokenWrites, type TokenWrites } from './token-writes.js';
 
 export type { Replay } from './artifacts.js';
 export { type BackchannelPayload, type BackchannelRequests, createBackchannelRequests } from './backchannel-requests.js';
@@ -30,6 +31,7 @@ export type { RefreshTokenReuse } from './refresh-tokens.js';
 export { createRefreshUses, type RefreshUses } from './refresh-uses.js';
 export { createRevocation, type Revocation } from './revocation.js';
 export { type SignIn, standingGrant } from './standing.js';
+export { createTokenWrites, type TokenWrites } from './token-writes.js';
 
 /** Where a request comes from, for a person's list of sessions; and its session, where our own pages save one outside of the library. */
 export type RequestContext = {
@@ -51,6 +53,8 @@ export type AdapterDeps = {
   interactionTtlSeconds?: number;
   /** What the requests of a provider know about the refresh tokens they bring; shared with its configuration and extensions. */
   refreshUses?: RefreshUses;
+  /** Shared with the provider, which says when what a request gives has all been made. */
+  tokenWrites?: TokenWrites;
   /** How long a used refresh token is answered with the same successor (default 0: never). */
   refreshReuseWindowSeconds?: number;
   /** Hears of each other artifact that two requests used at the same moment, which ended its grant. Must not throw. */
@@ -70,6 +74,7 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
   const codec = createPayloadCodec(secrets.sealer, deps.onUnreadable);
   const revocation = createRevocation({ db });
   const uses = deps.refreshUses ?? createRefreshUses();
+  const writes = deps.tokenWrites ?? createTokenWrites({ db });
   const redemptions = createRedemptions();
   const reader = createArtifactReader({ db });
   const context = createSessionContexts(() => requestContext?.()?.session);
@@ -85,6 +90,7 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
       reader,
       codec,
       revocation,
+      writes,
       hmacPepper: secrets.hmacPepper,
       interactionTtlSeconds,
       onReplay: deps.onReplay,

@@ -2,11 +2,12 @@ import type { Adapter } from 'oidc-provider';
 import { nowSeconds } from '../../platform/clock.js';
 import { createArtifactCodec } from './artifact-codec.js';
 import type { StoredToken } from './artifact-reader.js';
-import { idHashOf, rotateStatement } from './artifact-rows.js';
+import { idHashOf } from './artifact-rows.js';
 import { type ArtifactDeps, createArtifactAdapter } from './artifacts.js';
 import { kindRules } from './kinds.js';
 import { places } from './payloads.js';
 import type { Exchange, RefreshUse, RefreshUses } from './refresh-uses.js';
+import type { TokenUse } from './token-writes.js';
 
 /** A refresh token that was used again when that is not forgiven: somebody else has it too. */
 export type RefreshTokenReuse = {
@@ -30,7 +31,7 @@ const RETRY_SECONDS = 60;
 /**
  * The adapter of RefreshToken: each is exchanged once, for one successor, whatever happens at the same moment, elsewhere, or half way through.
  *
- * `consume` only notes that the token is to be used up; the save of the successor does it, in the same statement, and leaves the successor
+ * `consume` only notes that the token is to be used up; that happens in the statement that stores the successor, which leaves the successor
  * sealed on the used row. Until the window ends (counted from that first use) whoever brings the token again is told that same successor: one
  * that comes later finds it in `find`, one that comes at the same moment loses the race to save. Either way the answer names it, see
  * `refresh-rotation.ts`. The successor may have been used itself by then. It is told all the same: its own window began later than this one,
@@ -39,7 +40,7 @@ const RETRY_SECONDS = 60;
  * Outside of a refreshing request a refresh token is a single-use artifact like the others.
  */
 export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
-  const { db, reader, codec, revocation, uses, reuseWindowSeconds, onReuse } = deps;
+  const { reader, codec, revocation, writes, uses, reuseWindowSeconds, onReuse } = deps;
   const kind = 'RefreshToken';
   const base = createArtifactAdapter(kind, deps);
   const { toRow, wake } = createArtifactCodec(kind, deps);
@@ -110,15 +111,19 @@ export function createRefreshTokenAdapter(deps: RefreshTokenDeps): Adapter {
       if (!use?.consuming) return base.upsert(id, payload, expiresIn);
       const row = toRow(id, payload, expiresIn);
       const exchange: Exchange = { successor: id, sender: await uses.sender() };
-      const changed = await db.execute(
-        rotateStatement(db, row, {
-          usedIdHash: use.idHash,
-          sealedSuccessor: reuseWindowSeconds > 0 ? codec.seal(places.successor(use.idHash), exchange) : null,
+      const used: TokenUse = {
+        idHash: use.idHash,
+        kind,
+        successor: {
+          row,
+          sealed: reuseWindowSeconds > 0 ? codec.seal(places.successor(use.idHash), exchange) : null,
           until: reuseWindowSeconds > 0 ? new Date(row.createdAt.getTime() + reuseWindowSeconds * 1000) : null,
-        }),
-      );
-      if (changed === 0) return afterOthers(use);
-      if (changed !== 2) throw new Error(`a refresh token and its successor are two rows, but ${changed} changed`);
+        },
+        lost: () => afterOthers(use),
+      };
+      const waiting = writes.waiting();
+      if (waiting) waiting.use = used;
+      else await writes.store({ use: used, saves: [] });
     },
 
     async destroy(id) {
