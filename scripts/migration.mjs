@@ -39,7 +39,8 @@ ALTER TABLE "accounts" ALTER COLUMN "email" TYPE TEXT COLLATE "C", ALTER COLUMN 
 `,
 };
 
-const header = (provider) => `datasource db {\n  provider = "${provider}"\n}\n`;
+/** What a provider's own schema file says before the models; its generator says which features of the language they use. */
+const header = (provider) => `${readFileSync(path.join(root, 'prisma', provider, 'schema.prisma'), 'utf8')}\n`;
 
 /** A database that is never asked anything that matters: model-to-model diffs need its dialect only, yet the engine insists on a connection. */
 function offlineDatabase(provider) {

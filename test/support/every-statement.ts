@@ -129,6 +129,7 @@ export async function useEverything(server: TestServer): Promise<void> {
   await services.sessions.end(signIn.sessionId, { accountId: account.id });
   await services.sessions.endAll(account.id);
   await services.grants.listByAccount(account.id);
+  await services.grants.revokeByAccountAndClient(account.id, client.id);
   await services.consents.forgetAll(account.id);
   await identity.endEverything(account.id);
   await listEveryWay(identity.accounts);

@@ -8,8 +8,17 @@ export type Revocation = {
   revokeGrant(grantId: string): Promise<void>;
   /** Ends every grant of a client, the tokens it has in its own right, and the consents given to it: its successor of the same id asks anew. */
   revokeByClient(clientId: string): Promise<void>;
-  /** The statements that end the grants (and artifacts) a condition selects, to be run in one transaction with others, in this order. */
-  statements(condition: { grants: Sql; artifacts: Sql }): ReturnType<Database['client']['$executeRaw']>[];
+  /** The statements that end what a condition selects, to be run in one transaction with others, in this order. */
+  statements(condition: Ended): ReturnType<Database['client']['$executeRaw']>[];
+};
+
+export type Ended = {
+  /** of grants */
+  grants: Sql;
+  /** of the artifacts that rest on them, where that is shorter than to look the grants up: an id, or a list of them */
+  artifacts?: Sql;
+  /** of artifacts that rest on no grant. They alone are in the indexes of accounts and clients; a token is of those its grant is of. */
+  grantless?: Sql;
 };
 
 /**
@@ -19,12 +28,15 @@ export type Revocation = {
  */
 export function createRevocation({ db }: { db: Database }): Revocation {
   const { client } = db;
-  const statements: Revocation['statements'] = ({ grants, artifacts }) => {
+  const statements: Revocation['statements'] = ({ grants, artifacts, grantless }) => {
     const at = nowDate();
+    const resting = artifacts ?? sql`grant_id IN (SELECT id FROM grants WHERE ${grants})`;
+    const endArtifacts = (which: Sql) => client.$executeRaw`UPDATE artifacts SET revoked_at = ${at} WHERE ${which} AND revoked_at IS NULL`;
     return [
       client.$executeRaw`UPDATE grants SET revoked_at = ${at} WHERE id IN
         (SELECT id FROM grants WHERE ${grants} AND revoked_at IS NULL ORDER BY id ${db.lockForUpdate})`,
-      client.$executeRaw`UPDATE artifacts SET revoked_at = ${at} WHERE ${artifacts} AND revoked_at IS NULL`,
+      endArtifacts(resting),
+      ...(grantless ? [endArtifacts(sql`grant_id IS NULL AND ${grantless}`)] : []),
     ];
   };
   const run = async (grantId: string) => {
@@ -48,7 +60,7 @@ export function createRevocation({ db }: { db: Database }): Revocation {
       await client.$transaction([
         // First, as the account is in `endAll`: whatever is being given to the client holds its row until that can be ended here.
         client.$executeRaw`UPDATE clients SET tokens_not_before = ${nowDate()} WHERE id = ${clientId}`,
-        ...statements({ grants: condition, artifacts: condition }),
+        ...statements({ grants: condition, grantless: condition }),
         client.$executeRaw`DELETE FROM consents WHERE client_id = ${clientId}`,
       ]);
     },

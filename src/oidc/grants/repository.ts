@@ -34,7 +34,7 @@ export function createGrantRepository({ db, revocation }: { db: Database; revoca
       await client.$transaction([
         // The consent goes first: a grant that rests on it holds it while it is saved, and is then there to be ended.
         client.$executeRaw`DELETE FROM consents WHERE account_id = ${accountId} AND client_id = ${clientId}`,
-        ...revocation.statements({ grants: condition, artifacts: condition }),
+        ...revocation.statements({ grants: condition, grantless: condition }),
       ]);
     },
     revokeByClient: revocation.revokeByClient,

@@ -146,8 +146,6 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
       // An interaction is somebody half-way through signing in: with the old password, as far as anybody knows.
       const butInteraction =
         kept?.uid !== undefined ? sql`AND (kind <> ${'Interaction'} OR session_uid IS NULL OR session_uid <> ${kept.uid})` : noSql;
-      const butArtifacts =
-        keptGrants.length > 0 ? sql`AND (grant_id IS NULL OR NOT ${within(sql`grant_id`, keptGrants)}) ${butInteraction}` : butInteraction;
       await client.$transaction([
         // Sign-ins that have begun and are stored nowhere yet die by this; those being stored hold the row, and are seen below.
         client.$executeRaw`UPDATE accounts SET sign_in_generation = sign_in_generation + 1 WHERE id = ${accountId}`,
@@ -155,7 +153,7 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
           WHERE account_id = ${accountId} AND revoked_at IS NULL ${butSession}`,
         ...revocation.statements({
           grants: sql`account_id = ${accountId} AND NOT ${within(sql`id`, keptGrants)}`,
-          artifacts: sql`account_id = ${accountId} ${butArtifacts}`,
+          grantless: sql`account_id = ${accountId} ${butInteraction}`,
         }),
         ...others,
       ]);
