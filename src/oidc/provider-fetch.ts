@@ -1,8 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import { type Client, Provider } from 'oidc-provider';
 import { now } from '../platform/clock.js';
 import type { Outbound } from '../platform/outbound/index.js';
+import { createWorkSlot } from '../platform/trace/index.js';
 import { type FetchSector, isOperatorMade, keepUsableKeys } from './clients/index.js';
 
 /** How long an address that gave nothing is left alone: every request of its client would ask it again. */
@@ -21,12 +21,12 @@ export type ProviderFetch = {
  * for a moment.
  */
 export function createProviderFetch({ outbound }: { outbound: Outbound }): ProviderFetch {
-  const clients = new AsyncLocalStorage<Client>();
+  const clients = createWorkSlot<Client>();
   const failures = new LRUCache<string, Error>({ max: 1000, ttl: FAILURE_SECONDS * 1000, ttlResolution: 0, perf: { now } });
 
   const fetch: ProviderFetch['fetch'] = async (address, { method = 'GET', headers, body, signal } = {}) => {
     const url = new URL(address instanceof Request ? address.url : address).href;
-    const trusted = isNamedByOperator(url, clients.getStore() ?? Provider.ctx?.oidc?.client);
+    const trusted = isNamedByOperator(url, clients.get() ?? Provider.ctx?.oidc?.client);
     const sent = { url, trusted, purpose: 'provider', headers, signal: signal ?? undefined };
     if (method !== 'GET') return outbound.fetch({ ...sent, method: 'POST', body: String(body ?? '') });
     const place = `${trusted} ${url}`;
@@ -42,7 +42,7 @@ export function createProviderFetch({ outbound }: { outbound: Outbound }): Provi
       throw error;
     }
   };
-  return { fetch, onBehalfOf: (client, work) => clients.run(client, work) };
+  return { fetch, onBehalfOf: clients.run };
 }
 
 /** What is at a `sector_identifier_uri`, when a client is registered with it. */

@@ -2,6 +2,7 @@ import type { Configuration, Provider } from 'oidc-provider';
 import type { Logger } from '../platform/log/index.js';
 import type { TokenWrites } from './adapter/index.js';
 import './refusal-stacks.js';
+import './request-storage.js';
 import { createExchangingProvider } from './stored-at-once.js';
 
 /** Builds one Provider with all that belongs to it. Everything that listens to or extends a provider is attached here, so a rebuilt one is complete. */

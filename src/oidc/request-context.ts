@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Provider } from 'oidc-provider';
+import { createWorkSlot } from '../platform/trace/index.js';
 import type { RequestContext } from './adapter/index.js';
 
 const MAX_USER_AGENT_CHARS = 400;
@@ -15,16 +15,16 @@ export type RequestContexts = {
 };
 
 export function createRequestContexts(): RequestContexts {
-  const bases = new AsyncLocalStorage<GrantBasis>();
+  const bases = createWorkSlot<GrantBasis>();
   return {
     current() {
       const ctx = Provider.ctx;
-      const grantBasis = bases.getStore();
+      const grantBasis = bases.get();
       return {
         ...(ctx ? { ip: ctx.ip, userAgent: ctx.get('User-Agent').slice(0, MAX_USER_AGENT_CHARS) } : {}),
         ...(grantBasis ? { grantBasis } : {}),
       };
     },
-    restingOn: (basis, work) => bases.run(basis, work),
+    restingOn: bases.run,
   };
 }

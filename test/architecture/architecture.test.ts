@@ -140,6 +140,13 @@ const cases: Case[] = [
     good: { 'src/oidc/provider.ts': `import { Provider } from 'oidc-provider';` },
   },
   {
+    rule: rules.thereIsOneAsyncLocalStorage,
+    says: 'what follows the work of a request is kept in one place',
+    bad: { 'src/oidc/provider-fetch.ts': `import { AsyncLocalStorage } from 'node:async_hooks';` },
+    finds: 1,
+    good: { 'src/platform/trace/index.ts': `import { AsyncLocalStorage } from 'node:async_hooks';` },
+  },
+  {
     rule: rules.servicesKnowNoRequest,
     says: 'no service knows a request',
     bad: {

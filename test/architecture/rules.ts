@@ -138,6 +138,12 @@ export const onlyOneFileTellsTheDatabasesApart = onlyWhere(
 
 export const onlyOidcKnowsTheLibrary = packageOnlyWhere(/^oidc-provider(\/|$)/, (file) => file.startsWith('src/oidc/'));
 
+/** On Node 20 each AsyncLocalStorage costs every promise something; whatever else follows the work is a slot in the one of platform/trace. */
+export const thereIsOneAsyncLocalStorage = packageOnlyWhere(
+  /^(node:)?async_hooks$/,
+  (file) => !file.startsWith('src/') || file === 'src/platform/trace/index.ts',
+);
+
 /** Who may know a request. The renderer may not: mails are written without one. */
 const mayKnowKoa = (file: string) =>
   (!file.startsWith('src/render/') && /^src\/(app\.ts|main\.ts|(pages|api|platform\/http)\/)/.test(file)) ||

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createRequestScope, inRequestScope, outgoingTraceParent, parseTraceParent } from '../../src/platform/trace/index.js';
+import {
+  createRequestScope,
+  createWorkSlot,
+  currentRequest,
+  inRequestScope,
+  outgoingTraceParent,
+  parseTraceParent,
+} from '../../src/platform/trace/index.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -38,5 +45,58 @@ describe('traceparent (W3C Trace Context, 3.2)', () => {
     });
     expect(outgoingTraceParent()).toBeUndefined();
     expect(createRequestScope('id', undefined).traceId).not.toBe(createRequestScope('id', undefined).traceId);
+  });
+});
+
+describe('a value of a part of the work', () => {
+  const pause = () => new Promise((resolve) => setImmediate(resolve));
+  const one = createWorkSlot<string>();
+  const other = createWorkSlot<number>();
+  const seen = () => [one.get(), other.get(), currentRequest()?.requestId];
+
+  it('is seen in that part and in what it starts, beside the others, and nowhere else', async () => {
+    await inRequestScope(createRequestScope('r1', undefined), async () => {
+      let later: unknown;
+      const part = one.run('a', async () => {
+        setTimeout(() => (later = seen()), 5);
+        await pause();
+        await other.run(1, async () => {
+          await pause();
+          expect(seen()).toEqual(['a', 1, 'r1']);
+          await one.run('b', pause);
+          expect(one.run('b', seen)).toEqual(['b', 1, 'r1']);
+          expect(seen()).toEqual(['a', 1, 'r1']);
+        });
+        expect(seen()).toEqual(['a', undefined, 'r1']);
+      });
+      expect(seen()).toEqual([undefined, undefined, 'r1']);
+      await part;
+      await expect.poll(() => later).toEqual(['a', undefined, 'r1']);
+      expect(seen()).toEqual([undefined, undefined, 'r1']);
+    });
+    expect(one.run('without a request', seen)).toEqual(['without a request', undefined, undefined]);
+    expect(seen()).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is never that of a part that runs at the same moment, nor left behind by one that failed', async () => {
+    const parts = Array.from({ length: 20 }, async (_, i) => {
+      const run = () =>
+        one.run(`part ${i}`, async () => {
+          for (let turn = 0; turn < 5; turn++) {
+            await pause();
+            expect(seen()).toEqual([`part ${i}`, undefined, `r${i}`]);
+          }
+          throw new Error(`${i}`);
+        });
+      await expect(inRequestScope(createRequestScope(`r${i}`, undefined), run)).rejects.toThrow(`${i}`);
+    });
+    await Promise.all(parts);
+    expect(seen()).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('does not follow into the scope of another request, or of none', () => {
+    const scope = createRequestScope('r2', undefined);
+    expect(one.run('a', () => inRequestScope(scope, seen))).toEqual([undefined, undefined, 'r2']);
+    expect(inRequestScope(scope, () => one.run('a', () => inRequestScope(undefined, seen)))).toEqual([undefined, undefined, undefined]);
   });
 });

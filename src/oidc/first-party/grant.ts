@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { nowSeconds } from '../../platform/clock.js';
+import { createWorkSlot } from '../../platform/trace/index.js';
 import { afterwards } from '../afterwards.js';
 import { isMetadata } from '../discovery-document.js';
 import type { ProviderExtension } from '../provider.js';
@@ -32,12 +32,12 @@ export function createFirstPartyGrant({
   findResource(identifier: string): ResourceServerInfo | undefined;
   requests: Pick<RequestContexts, 'restingOn'>;
 }): FirstPartyGrant {
-  const signIns = new AsyncLocalStorage<CheckedSignIn>();
+  const signIns = createWorkSlot<CheckedSignIn>();
   const audience = firstPartyAudience(issuerUrl);
 
   async function issue(provider: Provider, ctx: KoaContextWithOIDC): Promise<void> {
     const { client } = ctx.oidc;
-    const signIn = signIns.getStore();
+    const signIn = signIns.get();
     if (!signIn || client?.clientId !== FIRST_PARTY_CLIENT_ID) throw new errors.UnsupportedGrantType();
     const { accountId, generation, amr } = signIn;
     const grant = new provider.Grant({ accountId, clientId: client.clientId });
@@ -69,10 +69,10 @@ export function createFirstPartyGrant({
   }
 
   return {
-    grantingFor: (signIn, request) => signIns.run(signIn, request),
+    grantingFor: signIns.run,
     extension(provider) {
       provider.registerGrantType(FIRST_PARTY_GRANT_TYPE, (ctx) => issue(provider, ctx));
-      allowFromInsideOnly(provider, () => signIns.getStore() !== undefined);
+      allowFromInsideOnly(provider, () => signIns.get() !== undefined);
       leaveOutOfMetadata(provider);
     },
   };

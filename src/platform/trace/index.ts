@@ -1,6 +1,6 @@
 /**
- * Owns: which request work belongs to, wherever it runs: its id, and the trace of it that others follow (W3C Trace Context).
- * Does not own: what is done with it (logs, audit, outbound requests).
+ * Owns: which request work belongs to, wherever it runs: its id, the trace of it that others follow (W3C Trace Context), and what else is known of
+ * a part of the work. Does not own: what is done with it (logs, audit, outbound requests).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { drawBytes } from '../crypto/index.js';
@@ -15,8 +15,12 @@ export type RequestScope = {
   sampled: boolean;
 };
 
-// A place for values that each request brings itself; it holds nothing between them.
-const scopes = new AsyncLocalStorage<RequestScope | undefined>();
+/** What is known of the work that runs now. */
+type Known = { readonly request: RequestScope | undefined; readonly [slot: symbol]: unknown };
+
+// A place for values that each request brings itself; it holds nothing between them. The only one in this process, because on Node 20 each
+// AsyncLocalStorage hears of each promise and leaves a member on it: whatever else follows the work is a slot in here.
+const known = new AsyncLocalStorage<Known | undefined>();
 
 /** Sampled is the one flag of version 00 that is read; whatever else is set is not passed on. */
 const SAMPLED = 0x01;
@@ -45,11 +49,32 @@ export function createRequestScope(requestId: string, header: string | string[] 
   };
 }
 
-/** Runs work, and whatever it starts, in the scope of a request; undefined: it is nobody's, whoever happens to start it. */
-export const inRequestScope = <Result>(scope: RequestScope | undefined, work: () => Result): Result => scopes.run(scope, work);
+/**
+ * Runs work, and whatever it starts, in the scope of a request, and knowing nothing else; undefined: it is nobody's, whoever happens to start it.
+ */
+export const inRequestScope = <Result>(scope: RequestScope | undefined, work: () => Result): Result =>
+  known.run(scope && { request: scope }, work);
 
 /** The request that this work belongs to; undefined for work of nobody's. */
-export const currentRequest = (): RequestScope | undefined => scopes.getStore();
+export const currentRequest = (): RequestScope | undefined => known.getStore()?.request;
+
+/** A value that travels beside the arguments, in a part of the work. */
+export type WorkSlot<Value> = {
+  /** Runs work that has this value, and so has whatever it starts. What runs before, after or beside it has not. */
+  run<Result>(value: Value, work: () => Result): Result;
+  get(): Value | undefined;
+};
+
+export function createWorkSlot<Value>(): WorkSlot<Value> {
+  const slot = Symbol('slot');
+  return {
+    run(value, work) {
+      const outside = known.getStore();
+      return known.run({ request: outside?.request, ...outside, [slot]: value }, work);
+    },
+    get: () => known.getStore()?.[slot] as Value | undefined,
+  };
+}
 
 /** The `traceparent` that a request to somebody else carries, so that both are seen as one. Only the trace: never what vendors add (tracestate). */
 export function outgoingTraceParent(): string | undefined {
