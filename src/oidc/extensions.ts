@@ -17,6 +17,7 @@ import { joinParallelSignIns } from './parallel-sign-ins.js';
 import type { ProviderExtension } from './provider.js';
 import { answerWithSuccessor } from './refresh-rotation.js';
 import type { Refusals } from './refusals/index.js';
+import { saveSessionsThatChanged } from './session-saves.js';
 import type { TokenExchange } from './token-exchange/index.js';
 import { countTokens, type TokenMetrics } from './token-metrics.js';
 import { tokenPolicy } from './token-policy.js';
@@ -51,6 +52,7 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
     dressForwardingForms(deps.forward),
     holdDepartures(deps.askBeforeLeaving),
     joinParallelSignIns,
+    saveSessionsThatChanged,
     answerContexts(authenticationContexts),
     answerUnknownRoutes,
     answerForJwts({ tokens: deps.jwtAccessTokens, policy: tokenPolicy }),

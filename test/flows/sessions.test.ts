@@ -53,6 +53,24 @@ describe('a browser session', () => {
     expect(await silently(browser)).toMatchObject({ error: 'login_required' });
   });
 
+  test('that was used within the minute and has not changed is neither stored nor set again, and gives what it always gave', async () => {
+    const { browser, accountId } = await obtainTokens(server, shop);
+    const kept = async () => (await server.services.sessions.list(accountId))[0];
+    pass(120_000);
+    expect(await silently(browser)).toHaveProperty('code');
+    const [saved, lines] = [await kept(), cookieLines(browser).length];
+    expect(saved?.lastSeenAt).toEqual(new Date());
+    pass(50_000);
+    expect(await silently(browser)).toHaveProperty('code');
+    expect(await kept()).toEqual(saved);
+    expect(cookieLines(browser)).toHaveLength(lines);
+    pass(11_000);
+    expect(await silently(browser)).toHaveProperty('code');
+    expect((await kept())?.lastSeenAt).toEqual(new Date());
+    expect((await kept())?.expiresAt.getTime()).toBe((saved?.expiresAt.getTime() ?? 0) + 61_000);
+    expect(cookieLines(browser)).toHaveLength(lines + 1);
+  });
+
   test('ends 30 days after signing in, however much it is used', async () => {
     const { browser } = await obtainTokens(server, shop);
     const signedInAt = Date.now();

@@ -85,9 +85,9 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
     expect(statements).toHaveLength(3);
   });
 
-  it('a sign-in of a session is six: two of them are its event in the audit log and the session, which slides', async () => {
+  it('a sign-in of a session is five: the session, the account, the grant, the code, and its event in the audit log', async () => {
     const { browser } = await obtainTokens(server, shop);
-    expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(6);
+    expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(5);
   });
 
   it('a code is three: the code with its grant and session, the account, and its exchange for two tokens', async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { ClientMetadata } from 'oidc-provider';
 import { answerWithSuccessor, rotateRefreshToken } from '../../src/oidc/refresh-rotation.js';
+import { saveSessionsThatChanged } from '../../src/oidc/session-saves.js';
 import { createExchangingProvider } from '../../src/oidc/stored-at-once.js';
 import { nowSeconds } from '../../src/platform/clock.js';
 import { randomId } from '../../src/platform/crypto/index.js';
@@ -75,6 +76,7 @@ export async function startProvider(store: Store, { clientIds, signerJwk }: { cl
     if (!('expose' in error && error.expose)) failures.push(error);
   });
   answerWithSuccessor(store.refreshUses)(provider);
+  saveSessionsThatChanged(provider);
   server.on('request', provider.callback());
 
   return {

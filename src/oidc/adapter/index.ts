@@ -30,6 +30,7 @@ export { createPurge, type PurgeCounts, type PurgeKind } from './purge.js';
 export type { RefreshTokenReuse } from './refresh-tokens.js';
 export { createRefreshUses, type RefreshUses } from './refresh-uses.js';
 export { createRevocation, type Revocation } from './revocation.js';
+export { foundSession, stateOf, withdrawSessionCookie } from './session-context.js';
 export { type SignIn, standingGrant } from './standing.js';
 export { createTokenWrites, type TokenWrites } from './token-writes.js';
 

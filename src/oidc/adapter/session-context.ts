@@ -1,11 +1,14 @@
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type AdapterPayload, type KoaContextWithOIDC } from 'oidc-provider';
 import type { SignIn } from './standing.js';
 
 /** What tells a change of a session's id from its end: the session that is being saved or destroyed, as the request holds it. */
 export type SessionIdentity = { uid: string; jti: string; oldId?: string | undefined; accountId?: string | undefined };
 
 /** The session's state as this request found it: what its changes are measured against. */
-export type SessionSnapshot = { version: number; sealed: string };
+export type SessionSnapshot = { version: number; sealed: string; found?: FoundSession | undefined };
+
+/** A session as its cookie found it, and when it was last saved. */
+export type FoundSession = { state: string; savedAt: Date };
 
 /** What one request knows about the sessions it reads and writes. Outside a request nothing is known, and less is assumed. */
 export type SessionContext = {
@@ -20,15 +23,24 @@ export type SessionContext = {
   withdrawCookie(): void;
 };
 
+// On the request's own context: see the reader of artifacts.
+const MEMORY = Symbol('what this request knows of sessions');
+type WithMemory = KoaContextWithOIDC & { [MEMORY]?: Pick<SessionContext, 'snapshots' | 'refused'> };
+
+/** Everything that a session says but for how long it lives, as text. */
+export const stateOf = ({ jti, accountId, loginTs, acr, amr, transient, state, authorizations }: AdapterPayload): string =>
+  JSON.stringify([jti, accountId, loginTs, acr, amr, transient, state, authorizations]);
+
+/** The session of a request as its cookie found it; undefined once this request has saved it. */
+export const foundSession = (ctx: KoaContextWithOIDC, uid: string): FoundSession | undefined =>
+  (ctx as WithMemory)[MEMORY]?.snapshots.get(uid)?.found;
+
 /**
  * The only place that looks into the library's request context and the session's internals (`oldId`, the cookie already set): the adapter's
  * `destroy(oldId)` that begins a rotation and the `destroy(id)` that ends a session look the same from inside.
  * @param sessionOutsideProvider the session of a request that the library does not handle itself (our own pages)
  */
 export function createSessionContexts(sessionOutsideProvider?: () => SessionIdentity | undefined): () => SessionContext {
-  // On the request's own context: see the reader of artifacts.
-  const MEMORY = Symbol('what this request knows of sessions');
-  type WithMemory = KoaContextWithOIDC & { [MEMORY]?: Pick<SessionContext, 'snapshots' | 'refused'> };
   return () => {
     const ctx = Provider.ctx as WithMemory | undefined;
     if (!ctx) {
@@ -46,7 +58,8 @@ export function createSessionContexts(sessionOutsideProvider?: () => SessionIden
   };
 }
 
-function withdrawSessionCookie(ctx: KoaContextWithOIDC): void {
+/** Takes back the session cookie that the response was to set. */
+export function withdrawSessionCookie(ctx: KoaContextWithOIDC): void {
   const name = ctx.oidc.provider.cookieName('session');
   const lines = [ctx.res.getHeader('set-cookie') ?? []].flat().map(String);
   const kept = lines.filter((line) => !line.startsWith(`${name}=`) && !line.startsWith(`${name}.sig=`));

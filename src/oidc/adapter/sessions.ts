@@ -6,7 +6,7 @@ import { type Database, noSql, sql } from '../../platform/db/index.js';
 import type { ArtifactReader, StoredSession } from './artifact-reader.js';
 import { originColumns, type RequestOrigin } from './origin.js';
 import { expiryOf, isKey, type PayloadCodec, places, toColumn } from './payloads.js';
-import type { SessionContext } from './session-context.js';
+import { type SessionContext, stateOf } from './session-context.js';
 import { adoptAuthorizations, mergeSessions } from './session-merge.js';
 import { type SignIn, standingSignIn } from './standing.js';
 
@@ -36,14 +36,17 @@ export function createSessionAdapter({ db, reader, codec, context, client: origi
   const readByUid = (uid: string): Promise<StoredSession | undefined> =>
     db.find<StoredSession>(sql`SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE uid = ${uid}`);
 
-  function wake(stored: StoredSession | undefined): AdapterPayload | undefined {
+  function wake(stored: (StoredSession & { last_seen_at?: Date }) | undefined): AdapterPayload | undefined {
     if (!stored || stored.revoked_at !== null) return undefined;
     const payload = codec.open(places.session(stored.uid), stored.payload);
     // The hash in the row and the id sealed in it must agree, or one of them was moved here from another row.
     if (!payload?.jti || idHashOf(payload.jti) !== stored.id_hash) return undefined;
     // The first reading stays: what a request saves grew from it, whatever it reads again later.
     const { snapshots } = context();
-    if (!snapshots.has(stored.uid)) snapshots.set(stored.uid, { version: stored.version, sealed: stored.payload });
+    if (!snapshots.has(stored.uid)) {
+      const { version, payload: sealed, last_seen_at: savedAt } = stored;
+      snapshots.set(stored.uid, { version, sealed, found: savedAt && { state: stateOf(payload), savedAt } });
+    }
     return payload;
   }
 
@@ -137,8 +140,8 @@ export function createSessionAdapter({ db, reader, codec, context, client: origi
 
   return {
     async find(id) {
-      const stored = await db.find<StoredSession>(sql`
-        SELECT uid, id_hash, payload, version, revoked_at FROM sessions WHERE id_hash = ${idHashOf(id)}`);
+      const stored = await db.find<StoredSession & { last_seen_at: Date }>(sql`
+        SELECT uid, id_hash, payload, version, revoked_at, last_seen_at FROM sessions WHERE id_hash = ${idHashOf(id)}`);
       const payload = wake(stored);
       return payload?.jti === id ? payload : undefined;
     },
