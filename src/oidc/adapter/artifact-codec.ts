@@ -11,14 +11,18 @@ export type ArtifactCodec = {
   wake(stored: StoredArtifact | undefined, id?: string): AdapterPayload | undefined;
 };
 
+/** Whoever is shown such a token asks about it each time. The others are used once, or seldom. */
+const READ_AGAIN = new Set<ArtifactKind>(['AccessToken', 'ClientCredentials']);
+
 export function createArtifactCodec(
   kind: ArtifactKind,
   { codec, hmacPepper, interactionTtlSeconds }: { codec: PayloadCodec; hmacPepper: Buffer; interactionTtlSeconds: number },
 ): ArtifactCodec {
+  const open = READ_AGAIN.has(kind) ? codec.reopen : codec.open;
   return {
     wake(stored, id) {
       if (!stored || stored.kind !== kind || stored.revoked_at !== null) return undefined;
-      const payload = codec.open(places.artifact(kind, stored.id_hash), stored.payload);
+      const payload = open(places.artifact(kind, stored.id_hash), stored.payload);
       if (!payload) return undefined;
       if (id !== undefined) payload.jti = id;
       if (stored.consumed_at !== null) payload.consumed = Math.floor(stored.consumed_at.getTime() / 1000);

@@ -46,7 +46,7 @@ export function createGrantAdapter({ db, reader, codec, revocation, context, bas
       if (!isKey(id)) return undefined;
       const stored = reader.takeGrant(id) ?? (await read(id));
       if (!stored || (stored.revoked_at !== null && !redemptions.isOfThisRequest())) return undefined;
-      const payload = codec.open(places.grant(id), stored.payload);
+      const payload = codec.reopen(places.grant(id), stored.payload);
       return payload && { ...payload, jti: id };
     },
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { AdapterPayload } from 'oidc-provider';
 import { SealError, type Sealer } from '../../platform/crypto/index.js';
 
@@ -6,22 +7,41 @@ export type PayloadCodec = {
   seal(place: string, payload: AdapterPayload): string;
   /** Undefined for what does not open: altered, moved from another row, or sealed under another key. It then counts as not there. */
   open(place: string, sealed: string): AdapterPayload | undefined;
+  /** As `open`, for what is read again and again: deciphered once, as long as it is the same, character by character. */
+  reopen(place: string, sealed: string): AdapterPayload | undefined;
 };
+
+/** What is kept of texts that were opened, in all. It is in the memory of the process, as the key is that opens them. */
+const MAX_REMEMBERED = 2000;
+const MAX_REMEMBERED_CHARS = 4_000_000;
 
 /** @param onUnreadable hears of each payload that did not open; the place holds a hash or an id that is no bearer value */
 export function createPayloadCodec(sealer: Sealer, onUnreadable?: (place: string) => void): PayloadCodec {
-  return {
-    seal: (place, payload) => sealer.seal(JSON.stringify(payload), place),
-    open(place, sealed) {
-      try {
-        return JSON.parse(sealer.open(sealed, place)) as AdapterPayload;
-      } catch (error) {
-        if (!(error instanceof SealError)) throw error;
-        onUnreadable?.(place);
-        return undefined;
-      }
-    },
+  const remembered = new LRUCache<string, { sealed: string; text: string }>({
+    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED_CHARS,
+    sizeCalculation: ({ sealed, text }) => sealed.length + text.length,
+  });
+
+  function recall(sealed: string, place: string): string {
+    const known = remembered.get(place);
+    if (known?.sealed === sealed) return known.text;
+    const text = sealer.open(sealed, place);
+    remembered.set(place, { sealed, text });
+    return text;
+  }
+
+  const reading = (textOf: Sealer['open']) => (place: string, sealed: string) => {
+    try {
+      return JSON.parse(textOf(sealed, place)) as AdapterPayload;
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error;
+      onUnreadable?.(place);
+      return undefined;
+    }
   };
+
+  return { seal: (place, payload) => sealer.seal(JSON.stringify(payload), place), open: reading(sealer.open), reopen: reading(recall) };
 }
 
 export const places = {

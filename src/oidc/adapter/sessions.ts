@@ -38,7 +38,7 @@ export function createSessionAdapter({ db, reader, codec, context, client: origi
 
   function wake(stored: (StoredSession & { last_seen_at?: Date }) | undefined): AdapterPayload | undefined {
     if (!stored || stored.revoked_at !== null) return undefined;
-    const payload = codec.open(places.session(stored.uid), stored.payload);
+    const payload = codec.reopen(places.session(stored.uid), stored.payload);
     // The hash in the row and the id sealed in it must agree, or one of them was moved here from another row.
     if (!payload?.jti || idHashOf(payload.jti) !== stored.id_hash) return undefined;
     // The first reading stays: what a request saves grew from it, whatever it reads again later.
