@@ -68,11 +68,15 @@ export function createChainRepository(db: Database) {
       const [row] = await tx.$queryRaw<{ n: bigint | number | null }[]>`SELECT max(sequence) AS n FROM audit_events`;
       return Number(row?.n ?? 0);
     },
-    /** Gives events their places. @returns how many were still without one */
+    /**
+     * Gives events their places. SQLite would begin with all that wait, and look through the rows for each of them.
+     * @returns how many were still without one
+     */
     setLinks(rows: readonly { id: string; sequence: number; link: string }[], tx: Transaction): Promise<number> {
       return tx.$executeRaw`
         UPDATE audit_events SET sequence = CAST(places.value ->> 'sequence' AS bigint), link = places.value ->> 'link'
-        FROM ${db.jsonRows(rows)} AS places WHERE audit_events.id = places.value ->> 'id' AND audit_events.sequence IS NULL`;
+        FROM ${db.jsonRows(rows)} AS places WHERE audit_events.id = places.value ->> 'id' 
+          AND ${db.notLeading(sql`audit_events.sequence`)} IS NULL`;
     },
     /** Chained events after a place (and, of those in one place, after an id), in order. */
     async listAfter(place: { sequence: number; id?: string | undefined }, limit: number, tx: Pick<Transaction, '$queryRaw'> = client) {

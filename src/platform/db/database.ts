@@ -47,6 +47,8 @@ export type Database = DirectStatements & {
    * few rows are found by the index however many others there are.
    */
   oneOf(subquery: Sql): Sql;
+  /** A column by which SQLite, which knows nothing of how many rows fit, must not begin to search. PostgreSQL counts. */
+  notLeading(column: Sql): Sql;
   /**
    * Rows of a JSON array as a table of one column: `value ->> 'member'` is a member's text. However many rows, it is one parameter and a short
    * statement; a statement with thousands of parameters takes a megabyte outside of the heap until it is collected.
@@ -127,6 +129,7 @@ export async function openDatabase({
       provider === 'postgresql' ? Prisma.raw(`FOR SHARE OF ${held} FOR UPDATE OF ${changed}`) : Prisma.empty,
     skipLocked: provider === 'postgresql' ? Prisma.sql`FOR UPDATE SKIP LOCKED` : Prisma.empty,
     oneOf: (subquery) => (provider === 'postgresql' ? Prisma.sql`= ANY (ARRAY(${subquery}))` : Prisma.sql`IN (${subquery})`),
+    notLeading: (column) => (provider === 'sqlite' ? Prisma.sql`+${column}` : column),
     jsonRows(rows) {
       const json = JSON.stringify(rows);
       return provider === 'postgresql' ? Prisma.sql`jsonb_array_elements(CAST(${json} AS jsonb))` : Prisma.sql`json_each(${json})`;
