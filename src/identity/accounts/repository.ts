@@ -25,11 +25,12 @@ export function createAccountRepository(db: Database) {
     /** Outside of a transaction one statement: it is what every sign-in, token and call of the API begins with. */
     async find(key: AccountKey, tx?: Transaction): Promise<AccountRow | null> {
       if (tx) return findWithRoles(tx, key);
-      const rows =
-        await db.query<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
-          a.email_verified_at, a.password_hash, a.password_set_at, a.sign_in_generation, a.created_at, a.updated_at, r.role_name
-        FROM accounts a LEFT JOIN account_roles r ON r.account_id = a.id WHERE ${conditionOf(key)} ORDER BY r.role_name`);
-      return toRow(rows);
+      const row =
+        await db.find<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
+          a.email_verified_at, a.password_hash, a.password_set_at, a.sign_in_generation, a.created_at, a.updated_at,
+          (SELECT string_agg(role_name, ${ROLE_SEPARATOR}) FROM account_roles WHERE account_id = a.id) AS roles
+        FROM accounts a WHERE ${conditionOf(key)}`);
+      return row ? toRow(row) : null;
     },
 
     /** @throws a unique violation when the address or username is taken; the role must exist */
@@ -93,18 +94,18 @@ type RawRow = {
   sign_in_generation: number;
   created_at: Date;
   updated_at: Date;
-  role_name: string | null;
+  roles: string | null;
 };
+
+/** No name of a role has it. */
+const ROLE_SEPARATOR = '\n';
 
 function conditionOf(key: AccountKey): Sql {
   if ('id' in key) return sql`a.id = ${key.id}`;
   return 'email' in key ? sql`a.email = ${key.email}` : sql`a.username_key = ${key.usernameKey}`;
 }
 
-/** @param rows one for each role, or one without */
-function toRow(rows: readonly RawRow[]): AccountRow | null {
-  const [row] = rows;
-  if (!row) return null;
+function toRow(row: RawRow): AccountRow {
   return {
     id: row.id,
     email: row.email,
@@ -120,6 +121,6 @@ function toRow(rows: readonly RawRow[]): AccountRow | null {
     signInGeneration: row.sign_in_generation,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
-    roles: rows.flatMap(({ role_name: roleName }) => (roleName === null ? [] : [{ roleName }])),
+    roles: (row.roles?.split(ROLE_SEPARATOR) ?? []).sort().map((roleName) => ({ roleName })),
   };
 }

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../platform/db/index.js';
+import { type Database, sql, type Transaction } from '../../platform/db/index.js';
 
 export function createRoleRepository(db: Database) {
   return {
@@ -36,13 +36,11 @@ export function createRoleRepository(db: Database) {
     async has(role: string, accountId: string, tx: Transaction = db.client): Promise<boolean> {
       return (await tx.accountRole.findUnique({ where: { accountId_roleName: { accountId, roleName: role } } })) !== null;
     },
-    async permissionsOf(accountId: string, tx: Transaction = db.client): Promise<string[]> {
-      const rows = await tx.rolePermission.findMany({
-        where: { role: { accounts: { some: { accountId } } } },
-        distinct: ['permission'],
-        orderBy: { permission: 'asc' },
-        select: { permission: true },
-      });
+    /** Outside of a transaction a part of every sign-in by the API, and of every request with a key. */
+    async permissionsOf(accountId: string, tx?: Transaction): Promise<string[]> {
+      const statement = sql`SELECT DISTINCT p.permission FROM account_roles r JOIN role_permissions p ON p.role_name = r.role_name
+        WHERE r.account_id = ${accountId} ORDER BY p.permission`;
+      const rows = tx ? await tx.$queryRaw<{ permission: string }[]>(statement) : await db.query<{ permission: string }>(statement);
       return rows.map(({ permission }) => permission);
     },
     rolesOf: async (accountId: string, tx: Transaction = db.client): Promise<string[]> =>

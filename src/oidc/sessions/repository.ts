@@ -103,8 +103,7 @@ export function createSessionRepository({ db, revocation }: { db: Database; revo
     }): Promise<string[]> {
       const others = sql`FROM grants g WHERE g.account_id = ${accountId} AND g.client_id = ${clientId} AND g.id <> ${but}
         AND g.revoked_at IS NULL AND g.expires_at > ${nowDate()}`;
-      const ids = (order: Sql) =>
-        client.$queryRaw<{ id: string }[]>`SELECT g.id ${others} ${order} LIMIT ${SURPLUS_AT_ONCE} OFFSET ${most - 1}`;
+      const ids = (order: Sql) => db.query<{ id: string }>(sql`SELECT g.id ${others} ${order} LIMIT ${SURPLUS_AT_ONCE} OFFSET ${most - 1}`);
       // Whoever has few, and that is nearly everybody, pays for no more than the count of them.
       if ((await ids(noSql)).length === 0) return [];
       const lastUsed = sql`(SELECT MAX(a.created_at) FROM artifacts a WHERE a.grant_id = g.id AND a.kind = ${'RefreshToken'})`;
