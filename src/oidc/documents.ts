@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inject } from 'light-my-request';
 import type Provider from 'oidc-provider';
+import { pathOf } from '../platform/http/index.js';
 import { routes } from './configuration.js';
 import type { ProviderHolder } from './provider.js';
 
@@ -59,7 +60,7 @@ export function createPublicDocuments({
   return {
     answer(request, response, otherwise) {
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-      const [path = ''] = (request.url ?? '').split('?', 1);
+      const path = pathOf(request);
       if (path === routes.jwks) send(request, response, keys());
       else if (DISCOVERY.includes(path)) {
         void discovery(path).then((document) => (document ? send(request, response, document) : otherwise()), otherwise);

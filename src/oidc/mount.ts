@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
-import { readForm } from '../platform/http/index.js';
+import { pathOf, readForm } from '../platform/http/index.js';
 import { isProviderPath, routes } from './configuration.js';
 import type { ProviderHolder } from './provider.js';
 
@@ -14,12 +14,14 @@ export type MountedProvider = {
 };
 
 const FORMS = new Set<string>([routes.authorization, routes.end_session]);
-const pathOf = ({ url = '/' }: IncomingMessage) => url.split('?', 1)[0] ?? '/';
 
 export function mountProvider(holder: Pick<ProviderHolder, 'handle'>): MountedProvider {
   const isForm = (method: string | undefined, path: string) => method === 'POST' && FORMS.has(path);
   return {
-    answersAlone: (request) => isProviderPath(pathOf(request)) && !isForm(request.method, pathOf(request)),
+    answersAlone(request) {
+      const path = pathOf(request);
+      return isProviderPath(path) && !isForm(request.method, path);
+    },
     handle(request, response) {
       // Not every answer of the library says so; the metadata alone may be kept.
       if (!pathOf(request).startsWith('/.well-known/')) response.setHeader('Cache-Control', 'no-store');

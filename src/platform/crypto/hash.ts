@@ -9,15 +9,24 @@ export function randomId(bytes = 32): string {
  * Random bytes from a store of them, for what is no bearer value and drawn for every request (nonces of pages, ids of traces): asking OpenSSL for a
  * few bytes costs as much as for thousands.
  */
-export const drawBytes = createDraw();
+export const drawBytes = (count: number): Buffer => draw(count, (store, from) => store.subarray(from, from + count));
 
-function createDraw(): (count: number) => Buffer {
+/** The same as text, without a Buffer of its own. */
+export const drawText = (bytes: number, encoding: 'hex' | 'base64'): string =>
+  draw(bytes, (store, from) => store.toString(encoding, from, from + bytes));
+
+const draw = createDraw();
+
+function createDraw() {
   let store = Buffer.alloc(0);
-  return (count) => {
-    if (store.length < count) store = randomBytes(4096);
-    const drawn = store.subarray(0, count);
-    store = store.subarray(count);
-    return drawn;
+  let next = 0;
+  return <Drawn>(count: number, read: (store: Buffer, from: number) => Drawn): Drawn => {
+    if (next + count > store.length) {
+      store = randomBytes(4096);
+      next = 0;
+    }
+    next += count;
+    return read(store, next - count);
   };
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import proxyAddr from 'proxy-addr';
 import type { Echo } from './echo.js';
+import { pathOf } from './request-path.js';
 
 export type TrustProxy = { hops: number } | { addresses: readonly string[] } | undefined;
 
@@ -31,7 +32,8 @@ export function createAdmission({
   redirect: boolean;
   echo?: Echo;
 }): Admission {
-  const issuer = new URL(issuerUrl);
+  const { origin: ours, protocol, host: ourHost } = new URL(issuerUrl);
+  const scheme = protocol.slice(0, -1);
   const trust = compileTrust(trustProxy);
   const originOf = rememberingLast(readOrigin);
   return (request, response) => {
@@ -40,28 +42,13 @@ export function createAdmission({
     const host = (trusted && lastOf(request.headers['x-forwarded-host'])) || request.headers.host || '';
     const address = trust === trustNobody ? (request.socket.remoteAddress ?? '') : proxyAddr(request, trust);
     const origin = originOf(proto, host);
-    const seen = () => ({
-      issuer: issuer.origin,
-      httpVersion: request.httpVersion,
-      socketAddress: plainAddress(request.socket.remoteAddress ?? ''),
-      trusted,
-      host: request.headers.host ?? '',
-      forwardedFor: textOf(request.headers['x-forwarded-for']),
-      forwardedProto: textOf(request.headers['x-forwarded-proto']),
-      forwardedHost: textOf(request.headers['x-forwarded-host']),
-      origin: origin ?? null,
-      clientAddress: plainAddress(address),
-      admitted: origin === issuer.origin,
-      proxyHeaders: Object.fromEntries(
-        proxyHeaders.flatMap((name) =>
-          request.headers[name] === undefined ? [] : [[name, (textOf(request.headers[name]) ?? '').slice(0, 200)]],
-        ),
-      ),
-    });
-    if (echo && request.headers['latchkey-challenge'] !== undefined && echo.answer(request, response, seen())) return false;
+    if (echo && request.headers['latchkey-challenge'] !== undefined) {
+      const read = { trusted, origin: origin ?? null, clientAddress: plainAddress(address), admitted: origin === ours };
+      if (echo.answer(request, response, { issuer: ours, ...read, ...sentWith(request, proxyHeaders) })) return false;
+    }
     request.headers['x-forwarded-for'] = plainAddress(address);
-    request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
-    request.headers['x-forwarded-host'] = issuer.host;
+    request.headers['x-forwarded-proto'] = scheme;
+    request.headers['x-forwarded-host'] = ourHost;
     delete request.headers.forwarded;
     if (!trusted) for (const name of proxyHeaders) delete request.headers[name];
     const path = request.url ?? '/';
@@ -69,17 +56,13 @@ export function createAdmission({
     if (countHosts(request.rawHeaders) > 1) return refuse(response, 400, 'The request names more than one host.');
     // A target in absolute form (`GET http://other/ HTTP/1.1`) is for proxies, and this is none.
     if (!path.startsWith('/')) return refuse(response, 400, 'The request target must be a path.');
-    if (origin === issuer.origin || PROBES.has(path.split('?', 1)[0] ?? '')) return true;
+    if (origin === ours || PROBES.has(pathOf(request))) return true;
     if (redirect && (request.method === 'GET' || request.method === 'HEAD')) {
       // Put together, not resolved: `//elsewhere` and `/\\elsewhere` would resolve to another site.
-      response.writeHead(302, { location: issuer.origin + path, 'cache-control': 'no-store' }).end();
+      response.writeHead(302, { location: ours + path, 'cache-control': 'no-store' }).end();
       return false;
     }
-    return refuse(
-      response,
-      421,
-      `This server answers as ${issuer.origin} only. Behind a proxy, pass the host and scheme on and set TRUST_PROXY.`,
-    );
+    return refuse(response, 421, `This server answers as ${ours} only. Behind a proxy, pass the host and scheme on and set TRUST_PROXY.`);
   };
 }
 
@@ -123,8 +106,28 @@ function readOrigin(proto: string, host: string): string | undefined {
   return URL.canParse(`${proto}://${host}`) ? new URL(`${proto}://${host}`).origin : undefined;
 }
 
-const countHosts = (rawHeaders: readonly string[]) =>
-  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+/** What came with a request, for whoever may see it. */
+const sentWith = ({ httpVersion, socket, headers }: IncomingMessage, proxyHeaders: readonly string[]) => ({
+  httpVersion,
+  socketAddress: plainAddress(socket.remoteAddress ?? ''),
+  host: headers.host ?? '',
+  forwardedFor: textOf(headers['x-forwarded-for']),
+  forwardedProto: textOf(headers['x-forwarded-proto']),
+  forwardedHost: textOf(headers['x-forwarded-host']),
+  proxyHeaders: Object.fromEntries(
+    proxyHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, (textOf(headers[name]) ?? '').slice(0, 200)]])),
+  ),
+});
+
+/** @param rawHeaders names and values by turns */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts;
+}
 
 /** `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 address. */
 function plainAddress(address: string): string {

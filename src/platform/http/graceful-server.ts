@@ -22,9 +22,13 @@ const QUIET_MS = 2_000;
 export function createGracefulServer(handle: (request: IncomingMessage, response: ServerResponse) => void): GracefulServer {
   const underWay = new Set<ServerResponse>();
   let leaving = false;
+  function answered(this: ServerResponse): void {
+    underWay.delete(this);
+  }
   const server = createServer((request, response) => {
     underWay.add(response);
-    response.once('close', () => underWay.delete(response));
+    // It happens once; what `once` keeps to be rid of the listener is more than the listener.
+    response.on('close', answered);
     if (leaving) response.shouldKeepAlive = false;
     handle(request, response);
   });

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Context, Middleware } from 'koa';
-import { drawBytes } from '../crypto/index.js';
+import { drawText } from '../crypto/index.js';
 
-type PageState = { nonce: string; requestId: string; formActions: string[]; imageHosts: string[]; https: boolean };
+type PageState = { nonce: string; requestId: string; formActions: readonly string[]; imageHosts: readonly string[]; https: boolean };
 
 // Kept on the response, because oidc-provider makes a context of its own for the same response. A WeakMap with an entry for each request is what
 // the collector of young objects walks again and again.
@@ -26,24 +26,16 @@ export const requestIdOf = (ctx: Pick<Context, 'res'>): string => stateOf(ctx.re
 /** The same where there may be none: a request that the server makes of itself. */
 export const findRequestId = (ctx: Pick<Context, 'res'>): string | undefined => (ctx.res as WithState)[STATE]?.requestId;
 
+const NONE: readonly string[] = [];
+
 /** Each once, behind what is always there. */
 const listed = (sources: readonly string[]): string => (sources.length === 0 ? '' : ` ${[...new Set(sources)].join(' ')}`);
 
-function policyOf({ nonce, formActions, imageHosts, https }: PageState): string {
-  return [
-    "default-src 'none'",
-    `script-src 'self' 'nonce-${nonce}'`,
-    `style-src 'self' 'nonce-${nonce}'`,
-    `img-src 'self' data:${listed(imageHosts)}`,
-    "connect-src 'self'",
-    "manifest-src 'self'",
-    "frame-src 'self'",
-    `form-action 'self'${listed(formActions)}`,
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    ...(https ? ['upgrade-insecure-requests'] : []),
-  ].join('; ');
-}
+// One text and no list of its parts: every response has it.
+const policyOf = ({ nonce, formActions, imageHosts, https }: PageState): string =>
+  `default-src 'none'; script-src 'self' 'nonce-${nonce}'; style-src 'self' 'nonce-${nonce}'; img-src 'self' data:${listed(imageHosts)}; ` +
+  `connect-src 'self'; manifest-src 'self'; frame-src 'self'; form-action 'self'${listed(formActions)}; frame-ancestors 'none'; ` +
+  `base-uri 'none'${https ? '; upgrade-insecure-requests' : ''}`;
 
 /**
  * Lets the forms of this page end at another origin. Browsers apply form-action to the redirects that follow a submission, and a sign-in
@@ -53,7 +45,7 @@ export function allowFormAction(ctx: Pick<Context, 'res'>, uri: string | undefin
   if (!uri || !URL.canParse(uri)) return;
   const url = new URL(uri);
   const state = stateOf(ctx.res);
-  state.formActions.push(/^https?:$/.test(url.protocol) ? url.origin : url.protocol);
+  state.formActions = [...state.formActions, /^https?:$/.test(url.protocol) ? url.origin : url.protocol];
   ctx.res.setHeader('Content-Security-Policy', policyOf(state));
 }
 
@@ -61,7 +53,7 @@ export function allowFormAction(ctx: Pick<Context, 'res'>, uri: string | undefin
 export function allowImage(ctx: Pick<Context, 'res'>, uri: string | undefined): void {
   if (!uri || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') return;
   const state = stateOf(ctx.res);
-  state.imageHosts.push(new URL(uri).origin);
+  state.imageHosts = [...state.imageHosts, new URL(uri).origin];
   ctx.res.setHeader('Content-Security-Policy', policyOf(state));
 }
 
@@ -76,10 +68,10 @@ export function createHardening({ https }: { https: boolean }): (response: Serve
   });
   return (response) => {
     const state: PageState = {
-      nonce: drawBytes(16).toString('base64'),
+      nonce: drawText(16, 'base64'),
       requestId: randomUUID(),
-      formActions: [],
-      imageHosts: [],
+      formActions: NONE,
+      imageHosts: NONE,
       https,
     };
     (response as WithState)[STATE] = state;

@@ -22,3 +22,4 @@ export { parseUnambiguous, requireStorable } from './json-text.js';
 export { createObservation, type Observation } from './observe.js';
 export { type ProblemDetails, problemOf, retryAfterOf, toAppError } from './problems.js';
 export { createRefusedOrigins, type RefusedOrigins } from './refused-origins.js';
+export { pathOf } from './request-path.js';

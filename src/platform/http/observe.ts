@@ -4,6 +4,7 @@ import { type Logger, redactText, withoutRedaction } from '../log/index.js';
 import type { Metrics } from '../metrics/index.js';
 import { createRequestScope, inRequestScope } from '../trace/index.js';
 import { requestIdOf } from './headers.js';
+import { pathOf } from './request-path.js';
 
 export type Observation = {
   /** Runs what answers a request, known to be its in whichever part, and follows it until the answer is out: one line in the log, one count. */
@@ -38,21 +39,18 @@ export function createObservation({
       const scope = createRequestScope(requestIdOf({ res: response }), request.headers.traceparent);
       const { method = '' } = request;
       // The query is left out: it may hold codes, hints and tokens of mail links.
-      const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-      response.once('close', () => {
+      const path = pathOf(request);
+      response.on('close', () => {
         const status = response.statusCode;
         const ms = performance.now() - startedAt;
-        metrics.requestAnswered({
-          method: METHODS.has(method) ? method : 'other',
-          route: matched.get(response) ?? providerRoute(path) ?? 'other',
-          status,
-          seconds: ms / 1000,
-        });
-        const told = redactText(path).slice(0, MAX_PATH_CHARS);
+        const route = matched.get(response) ?? providerRoute(path) ?? 'other';
+        metrics.requestAnswered({ method: METHODS.has(method) ? method : 'other', route, status, seconds: ms / 1000 });
+        // Where the path is the route's own name, nobody has put anything into it.
+        const told = route === path ? path : redactText(path).slice(0, MAX_PATH_CHARS);
         lines[status >= 500 ? 'error' : isProbe(path) ? 'debug' : 'info'](
           // Admission has left one address there: who asks, as far as it is believed.
           {
-            request_id: requestIdOf({ res: response }),
+            request_id: scope.requestId,
             trace_id: scope.traceId,
             span_id: scope.spanId,
             method,

@@ -49,8 +49,14 @@ export function createLogger({
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** Lines of so many milliseconds are written by one call: a call for each turn of the event loop costs more than the lines say. At the exit nothing is left. */
+/** Lines of so many milliseconds are written by one call: a call for each turn of the event loop costs more than the lines say. */
 const BATCH_MS = 10;
+
+/** What has lines that are not written yet. At the exit nothing is left, by one listener for all logs of a process. */
+const unwritten = new Set<() => void>();
+process.on('exit', () => {
+  for (const flush of unwritten) flush();
+});
 
 function batched(destination: Destination): { write(line: string): void } {
   let lines = '';
@@ -58,19 +64,26 @@ function batched(destination: Destination): { write(line: string): void } {
     if (lines === '') return;
     const text = lines;
     lines = '';
+    unwritten.delete(flush);
     destination.write(text);
   };
-  process.on('exit', flush);
   return {
     write(line) {
-      if (lines === '') setTimeout(flush, BATCH_MS);
+      if (lines === '') {
+        unwritten.add(flush);
+        setTimeout(flush, BATCH_MS);
+      }
       lines += line;
     },
   };
 }
 
-/** The same log for lines whose members are known to hold no secret: looking for some costs as much as the line. */
-export const withoutRedaction = (log: Logger): Logger => log.child({}, { formatters: { log: (fields) => fields } });
+/**
+ * The same log for lines that name their request themselves, and whose members and texts are known to hold no secret: looking for some costs as
+ * much as the line. A child would inherit what looks for them.
+ */
+export const withoutRedaction = (log: Logger): Logger =>
+  pino({ level: log.level, base: log.bindings() }, (log as Logger & { [pino.symbols.streamSym]: Destination })[pino.symbols.streamSym]);
 
 /** A field of the line's own stays what it is. */
 function requestFields(): object {

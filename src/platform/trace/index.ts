@@ -3,7 +3,7 @@
  * a part of the work. Does not own: what is done with it (logs, audit, outbound requests).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { drawBytes } from '../crypto/index.js';
+import { drawText } from '../crypto/index.js';
 
 export type TraceParent = { traceId: string; parentId: string; sampled: boolean };
 
@@ -43,8 +43,8 @@ export function createRequestScope(requestId: string, header: string | string[] 
   const parent = parseTraceParent(header);
   return {
     requestId,
-    traceId: parent?.traceId ?? drawBytes(16).toString('hex'),
-    spanId: drawBytes(8).toString('hex'),
+    traceId: parent?.traceId ?? drawText(16, 'hex'),
+    spanId: drawText(8, 'hex'),
     sampled: parent?.sampled ?? false,
   };
 }
