@@ -3,8 +3,8 @@ import { Connection } from './http.js';
 import { type Kind, operations, type Worker } from './operations.js';
 
 export type Order =
-  | { order: 'prepare'; operation: string; kind: Kind; port: number }
-  | { order: 'run'; milliseconds: number }
+  | { order: 'prepare'; operation: string; kind: Kind; port: number; connections?: number | undefined }
+  | { order: 'run'; milliseconds: number; everyMs?: number | undefined }
   | { order: 'run'; times: number };
 export type Slice = { operations: number; errors: number; seconds: number; latenciesMs: number[]; firstError?: string };
 export type Reply = { slice: Slice } | { prepared: true } | { failed: string };
@@ -12,25 +12,42 @@ export type Reply = { slice: Slice } | { prepared: true } | { failed: string };
 let prepared: (() => Promise<void>)[] = [];
 let connections: Connection[] = [];
 
-async function prepare(name: string, kind: Kind, port: number): Promise<void> {
+async function prepare({ operation: name, kind, port, connections: count }: Order & { order: 'prepare' }): Promise<void> {
   for (const connection of connections) connection.close();
   const operation = operations.find((each) => each.name === name);
   if (!operation) throw new Error(`no operation ${name}`);
   const workers = Array.from(
-    { length: operation.connections },
+    { length: count ?? operation.connections },
     (_, index): Worker => ({ kind, index, connection: new Connection(port, `192.0.2.${index + 1}`) }),
   );
   connections = workers.map(({ connection }) => connection);
   prepared = await Promise.all(workers.map((worker) => operation.prepare(worker)));
 }
 
-async function run({ milliseconds = Number.POSITIVE_INFINITY, times = Number.POSITIVE_INFINITY }): Promise<Slice> {
+/**
+ * @param bound.everyMs each connection begins an operation so often; what has to wait for the answer to the one before counts from when it should
+ *   have begun. Without it: as soon as the one before is answered
+ */
+async function run({
+  milliseconds = Number.POSITIVE_INFINITY,
+  times = Number.POSITIVE_INFINITY,
+  everyMs,
+}: {
+  milliseconds?: number;
+  times?: number;
+  everyMs?: number | undefined;
+}): Promise<Slice> {
   const slice: Slice = { operations: 0, errors: 0, seconds: 0, latenciesMs: [] };
   const begun = performance.now();
   let left = times;
-  const repeat = async (once: () => Promise<void>) => {
-    while (performance.now() - begun < milliseconds && left-- > 0) {
-      const at = performance.now();
+  const repeat = async (once: () => Promise<void>, index: number, { length }: { length: number }) => {
+    for (let turn = 0; performance.now() - begun < milliseconds && left-- > 0; turn++) {
+      // Connections begin one after the other, not all at once.
+      let at = everyMs === undefined ? performance.now() : begun + (turn + index / length) * everyMs;
+      if (at > performance.now()) {
+        await new Promise((resolve) => setTimeout(resolve, at - performance.now()));
+        at = performance.now();
+      }
       try {
         await once();
         slice.latenciesMs.push(performance.now() - at);
@@ -51,7 +68,7 @@ process.on('message', async (message: Order) => {
   try {
     if (message.order === 'run') reply({ slice: await run(message) });
     else {
-      await prepare(message.operation, message.kind, message.port);
+      await prepare(message);
       reply({ prepared: true });
     }
   } catch (error) {

@@ -6,6 +6,7 @@ import { onServer, startPostgres, type TestPostgres } from '../support/postgres.
 import { type Plan, readArguments, USAGE } from './arguments.js';
 import { chartOf } from './chart.js';
 import { compare, type Figures } from './figures.js';
+import { type FloodFigures, floodLine, measureFlood } from './flood.js';
 import { fillUp } from './growth.js';
 import { measure } from './measure.js';
 import { type MemoryFigures, watchMemory } from './memory.js';
@@ -34,10 +35,10 @@ async function main(): Promise<void> {
     }
     const postBox = await openPostBox();
     closing.push(postBox.close);
-    const set = async (name: string, database: Plan['databases'][number]): Promise<Installation> => {
+    const set: Opening['set'] = async (name, database, workers = plan.workers) => {
       if (postgres && database === 'postgresql') await onServer(postgres.url, `CREATE DATABASE ${name}`);
       const databaseUrl = postgres && database === 'postgresql' ? `${postgres.url}/${name}` : undefined;
-      return install({ name, database, databaseUrl, smtpPort: postBox.port, workers: plan.workers, folder });
+      return install({ name, database, databaseUrl, smtpPort: postBox.port, workers, folder });
     };
     const opened = async (side: Promise<Side>): Promise<Side> => {
       const open = await side;
@@ -45,8 +46,9 @@ async function main(): Promise<void> {
       return open;
     };
     if (plan.memoryOperations !== undefined) return await remember(plan, plan.memoryOperations, { set, opened });
+    if (plan.flood) return await flood(plan, { set, opened });
     const figures: Figures[] = [];
-    for (const field of plan.growth ? await growthFields(plan, { set, opened }) : [await yardstickField(plan, { set, opened, folder })]) {
+    for (const field of await fieldsOf(plan, { set, opened, folder })) {
       figures.push(...(await run(plan, field)));
     }
     report(plan, figures, description);
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
 }
 
 type Opening = {
-  set: (name: string, database: Plan['databases'][number]) => Promise<Installation>;
+  set: (name: string, database: Plan['databases'][number], workers?: number) => Promise<Installation>;
   opened: (side: Promise<Side>) => Promise<Side>;
 };
 
@@ -75,6 +77,33 @@ async function remember(plan: Plan, operations: number, { set, opened }: Opening
     all.push({ database, ...figures });
   }
   if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+async function flood(plan: Plan, { set, opened }: Opening): Promise<void> {
+  const all: FloodFigures[] = [];
+  for (const database of plan.databases) {
+    const side = await opened(start(await set(`ours_${database}`, database)));
+    for (const operation of plan.operations) {
+      const figures = await measureFlood(side, { operation, database }, plan);
+      console.log(floodLine(figures));
+      if (figures.firstError) say(figures.firstError);
+      if (figures.idle.errors + figures.flooded.errors > 0) process.exitCode = 1;
+      all.push(figures);
+    }
+  }
+  if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+async function fieldsOf(plan: Plan, { set, opened, folder }: Opening & { folder: string }): Promise<Field[]> {
+  if (plan.growth) return growthFields(plan, { set, opened });
+  const { workersAgainst: fewer } = plan;
+  if (fewer === undefined) return [await yardstickField(plan, { set, opened, folder })];
+  return Promise.all(
+    plan.databases.map(async (database) => ({
+      against: await opened(start(await set(`workers_${fewer}`, database, fewer))),
+      sides: [{ side: await opened(start(await set(`workers_more_${plan.workers}`, database))), database }],
+    })),
+  );
 }
 
 async function yardstickField(plan: Plan, { set, opened, folder }: Opening & { folder: string }): Promise<Field> {
@@ -117,14 +146,17 @@ async function run(plan: Plan, { sides, against }: Field): Promise<Figures[]> {
   return figures;
 }
 
+const otherSideOf = ({ growth, workersAgainst }: Plan): string =>
+  growth ? 'empty twin' : workersAgainst === undefined ? 'yardstick' : `x${workersAgainst}`;
+
 function report(plan: Plan, figures: readonly Figures[], description: string): void {
-  console.log(`\n${description}\n\n${table(figures, plan.growth ? 'empty twin' : 'yardstick')}\n`);
+  console.log(`\n${description}\n\n${table(figures, otherSideOf(plan))}\n`);
   console.log(
     'CPU ms: server processor time of one operation. CPU ratio: the other side over ours, median of the rounds; above 1, ours is cheaper.',
   );
   if (plan.databases.includes('postgresql'))
     console.log('PostgreSQL runs in processes of its own: its processor time is not in these figures.');
-  if (!plan.growth) for (const line of argon2Shares(figures)) console.log(line);
+  if (otherSideOf(plan) === 'yardstick') for (const line of argon2Shares(figures)) console.log(line);
   if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(figures, null, 2)}\n`);
   if (plan.chartFile) {
     const [machine = '', versions = ''] = description.split('\n');

@@ -64,8 +64,8 @@ export const yardstickScript = built('yardstick');
 
 /** The load generator of one side. */
 export type LoadGenerator = {
-  prepare(operation: string, kind: 'ours' | 'yardstick', port: number): Promise<void>;
-  run(bound: { milliseconds: number } | { times: number }): Promise<Slice>;
+  prepare(operation: string, kind: 'ours' | 'yardstick', port: number, connections?: number): Promise<void>;
+  run(bound: { milliseconds: number; everyMs?: number } | { times: number }): Promise<Slice>;
   stop(): void;
 };
 
@@ -79,8 +79,8 @@ export function startLoadGenerator(): LoadGenerator {
     return reply;
   };
   return {
-    async prepare(operation, kind, port) {
-      await ask({ order: 'prepare', operation, kind, port });
+    async prepare(operation, kind, port, connections) {
+      await ask({ order: 'prepare', operation, kind, port, connections });
     },
     async run(bound) {
       const reply = await ask({ order: 'run', ...bound });

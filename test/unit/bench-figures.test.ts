@@ -39,6 +39,9 @@ describe('what the measurements say', () => {
   test('an operation that does not exist, or workers over SQLite, are refused', () => {
     expect(() => readArguments(['--operation', 'teleport'])).toThrow(/there are discovery/);
     expect(() => readArguments(['--workers', '2', '--database', 'sqlite'])).toThrow(/postgresql/);
+    expect(() => readArguments(['--workers', '1,2', '--database', 'sqlite'])).toThrow(/postgresql/);
+    expect(readArguments(['--workers', '1,2'])).toMatchObject({ workers: 2, workersAgainst: 1, databases: ['postgresql'] });
+    expect(readArguments(['--workers', '2'])).toMatchObject({ workers: 2, workersAgainst: undefined });
     expect(readArguments(['--operation', 'refresh', '--duration', '3'])).toMatchObject({ operations: ['refresh'], durationSeconds: 3 });
   });
 });
