@@ -34,6 +34,21 @@ describe.each(databases)('the audit log on %s', (provider) => {
     expect(JSON.parse(event?.detail ?? '')).toEqual({ role: 'admin', long: 'x'.repeat(300), number: 1, yes: true });
   });
 
+  it('names events so that later ones come after earlier ones, and no two are alike', async () => {
+    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined } });
+    const ids = async () =>
+      (await database.db.client.auditEvent.findMany({ where: { type: 'role.revoked' }, select: { id: true } })).map(({ id }) => id);
+    const revoke = () => audit.record({ type: 'role.revoked', outcome: 'success' });
+    await Promise.all(Array.from({ length: 20 }, revoke));
+    const before = await ids();
+    expect(new Set(before).size).toBe(20);
+    for (const id of before) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await revoke();
+    const [last] = (await ids()).filter((id) => !before.includes(id));
+    expect(before.every((id) => id < (last ?? ''))).toBe(true);
+  });
+
   it('never fails what it records: an event that cannot be written goes to the log, without its details', async () => {
     const logged: string[] = [];
     const closed = await createTestDatabase(provider);

@@ -59,7 +59,7 @@ export function createRecorder({ db, marks, log, onEvent, requestId }: AuditDeps
 
   function toRow({ detail, ...event }: AuditEvent, at = nowDate(), request = requestId?.()): AuditRow {
     const row = {
-      id: randomUUID(),
+      id: idAt(at),
       occurredAt: at,
       type: event.type,
       outcome: event.outcome,
@@ -125,6 +125,15 @@ export function createRecorder({ db, marks, log, onEvent, requestId }: AuditDeps
     },
     flush,
   };
+}
+
+/**
+ * A UUID that begins with its time (RFC 9562, version 7): an event that is inserted stands beside the one before in the index of ids, on a page that
+ * is at hand, however many there are.
+ */
+function idAt(at: Date): string {
+  const time = Math.max(0, at.getTime()).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
 /** As both databases keep it and give it back: without NUL and halves of surrogate pairs, or the mark would not fit what is read. */
