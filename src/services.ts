@@ -256,10 +256,7 @@ async function buildServices(
     jwtAccessTokens,
     totalEnding: createTotalEnding({ db, audit }),
     authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
-    async findActiveAccount(accountId) {
-      const account = await identity.accounts.find(accountId);
-      return account?.status === 'active' ? account : null;
-    },
+    findActiveAccount: (accountId) => identity.accounts.find(accountId).then((account) => (account?.status === 'active' ? account : null)),
     findClient,
     findAskingClient: createFindAskingClient(clients, store.clientDocuments),
     findResource(identifier) {

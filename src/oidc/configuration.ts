@@ -166,11 +166,12 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
       short: { ...cookieOptions, path: undefined },
     },
     ttl: createLifetimes(config),
-    findAccount: tellingUnavailable(async (ctx: unknown, accountId: string) => {
-      const account = await deps.findAccount(accountId);
-      if (!account) return isBackchannelRequest(ctx) ? nobody(accountId) : undefined;
-      return toProviderAccount(account, deps.permissionsOf);
-    }),
+    findAccount: tellingUnavailable((ctx: unknown, accountId: string) =>
+      deps.findAccount(accountId).then((account) => {
+        if (!account) return isBackchannelRequest(ctx) ? nobody(accountId) : undefined;
+        return toProviderAccount(account, deps.permissionsOf);
+      }),
+    ),
     loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),
     interactions: { policy: buildInteractionPolicy(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.require_pkce !== false },

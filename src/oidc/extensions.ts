@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Audit } from '../platform/audit/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { RefreshUses } from './adapter/index.js';
+import { afterwards, isForPrograms } from './afterwards.js';
 import { answerContexts, authenticationContexts } from './authentication-contexts/index.js';
 import { isUnverified } from './clients/index.js';
 import type { DeviceFlow } from './device/index.js';
@@ -72,13 +73,21 @@ export function createProviderExtensions(deps: ExtensionDeps): readonly Provider
 
 /** A path of ours with a method that is not: the library leaves an empty 404; programs get an OAuth error instead. */
 const answerUnknownRoutes: ProviderExtension = (provider) => {
-  provider.use(async (ctx, next) => {
-    await next();
-    if (ctx.status !== 404 || ctx.body) return;
-    ctx.status = 405;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.body = { error: 'invalid_request', error_description: 'no such endpoint, or not with this method' };
-  });
+  const isProgram = isForPrograms(provider);
+  const userinfo = provider.pathFor('userinfo');
+  // A POST is answered by all of these.
+  const isAnswered = ({ method, path }: { method: string; path: string }) =>
+    (method === 'POST' && isProgram({ path })) || (method === 'GET' && path === userinfo);
+  afterwards(
+    provider,
+    (ctx) => !isAnswered(ctx),
+    (ctx) => {
+      if (ctx.status !== 404 || ctx.body) return;
+      ctx.status = 405;
+      ctx.set('Cache-Control', 'no-store');
+      ctx.body = { error: 'invalid_request', error_description: 'no such endpoint, or not with this method' };
+    },
+  );
 };
 
 /** A rotated secret's predecessor stays good for its grace time, so that an application can be given the new one without an outage. */
@@ -87,8 +96,9 @@ const acceptPreviousSecrets =
   (provider) => {
     const prototype = provider.Client.prototype as { compareClientSecret(secret: string): Promise<boolean> | boolean };
     const compare = prototype.compareClientSecret;
-    prototype.compareClientSecret = async function compareClientSecret(this: { clientId: string }, secret: string) {
-      return (await compare.call(this, secret)) || isPreviousSecret(this.clientId, secret);
+    prototype.compareClientSecret = function compareClientSecret(this: { clientId: string }, secret: string) {
+      const matches = compare.call(this, secret);
+      return matches === true || Promise.resolve(matches).then((does) => does || isPreviousSecret(this.clientId, secret));
     };
   };
 

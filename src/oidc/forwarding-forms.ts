@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { afterwards } from './afterwards.js';
+import { afterwards, isForPrograms } from './afterwards.js';
 import type { ProviderExtension } from './provider.js';
 
 /** A form that sends the browser on by POST: where to, with what, and who asked for it. */
@@ -21,10 +21,10 @@ export const dressForwardingForms =
   (forward: ForwardPage): ProviderExtension =>
   (provider) => {
     // What only programs call shows nobody a page.
-    const programs = new Set(['token', 'userinfo', 'introspection', 'revocation'].map((route) => provider.pathFor(route)));
+    const isProgram = isForPrograms(provider);
     afterwards(
       provider,
-      ({ path }) => !programs.has(path),
+      (ctx) => !isProgram(ctx),
       async (ctx) => {
         if (typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
         const form = readForwardingForm(ctx.body);

@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { afterwards, isForPrograms } from './afterwards.js';
 import { isUnverified } from './clients/index.js';
 import { readForwardingForm } from './forwarding-forms.js';
 import type { ProviderExtension } from './provider.js';
@@ -22,18 +23,22 @@ export type DeparturePage = (ctx: KoaContextWithOIDC, departure: Departure) => P
 export const holdDepartures =
   (ask: DeparturePage): ProviderExtension =>
   (provider) => {
-    provider.use(async (context, next) => {
-      await next();
-      const ctx = context as KoaContextWithOIDC;
-      const client = ctx.oidc?.client;
-      const after = client && isUnverified(client) ? reasonToAsk(ctx, client.clientId) : undefined;
-      if (!client || !after) return;
-      const form = typeof ctx.body === 'string' ? readForwardingForm(ctx.body) : undefined;
-      const target = form?.action ?? ctx.response.get('Location');
-      if (!target || new URL(target, provider.issuer).origin === new URL(provider.issuer).origin) return;
-      ctx.remove('Location');
-      await ask(ctx, { clientId: client.clientId, target, fields: form?.fields, after });
-    });
+    const isProgram = isForPrograms(provider);
+    afterwards(
+      provider,
+      (ctx) => !isProgram(ctx),
+      async (context) => {
+        const ctx = context as KoaContextWithOIDC;
+        const client = ctx.oidc?.client;
+        const after = client && isUnverified(client) ? reasonToAsk(ctx, client.clientId) : undefined;
+        if (!client || !after) return;
+        const form = typeof ctx.body === 'string' ? readForwardingForm(ctx.body) : undefined;
+        const target = form?.action ?? ctx.response.get('Location');
+        if (!target || new URL(target, provider.issuer).origin === new URL(provider.issuer).origin) return;
+        ctx.remove('Location');
+        await ask(ctx, { clientId: client.clientId, target, fields: form?.fields, after });
+      },
+    );
   };
 
 function reasonToAsk(ctx: KoaContextWithOIDC, clientId: string): Departure['after'] | undefined {

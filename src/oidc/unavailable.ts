@@ -23,14 +23,11 @@ export function asOAuthError(error: AppError): Unavailable {
 export function tellingUnavailable<Args extends unknown[], Result>(
   call: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
-  return async (...args) => {
-    try {
-      return await call(...args);
-    } catch (error) {
-      const unavailable = unavailableError(error);
-      throw unavailable ? asOAuthError(unavailable) : error;
-    }
-  };
+  return (...args) => call(...args).then(undefined, failed);
+}
+
+function failed(error: unknown): never {
+  throw fromDatabase(error) ?? error;
 }
 
 /** An adapter whose errors are the library's own where the database cannot answer. */
@@ -50,18 +47,20 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** Every 503 says when to come again; and what fails around an endpoint, as the saving of a session does, is answered like what fails in it. */
 export const answerUnavailable: ProviderExtension = (provider: Provider) => {
-  provider.use(async (ctx, next) => {
-    let seconds = RETRY_AFTER_SECONDS;
-    try {
-      await next();
-    } catch (error) {
-      const unavailable = error instanceof errors.TemporarilyUnavailable ? (error as Unavailable) : undefined;
-      const answer = unavailable ?? fromDatabase(error);
-      if (!answer || ctx.headerSent) throw error;
-      seconds = answer.retryAfterSeconds;
-      refuse(ctx as KoaContextWithOIDC, answer);
-    }
-    if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', String(seconds));
+  provider.use((ctx, next) => {
+    const sayWhen = (seconds: number) => {
+      if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', String(seconds));
+    };
+    return next().then(
+      () => sayWhen(RETRY_AFTER_SECONDS),
+      (error: unknown) => {
+        const unavailable = error instanceof errors.TemporarilyUnavailable ? (error as Unavailable) : undefined;
+        const answer = unavailable ?? fromDatabase(error);
+        if (!answer || ctx.headerSent) throw error;
+        refuse(ctx as KoaContextWithOIDC, answer);
+        sayWhen(answer.retryAfterSeconds);
+      },
+    );
   });
 };
 

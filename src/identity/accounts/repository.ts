@@ -23,14 +23,13 @@ export type NewAccountRow = AccountChange & { id: string; email: string; created
 export function createAccountRepository(db: Database) {
   return {
     /** Outside of a transaction one statement: it is what every sign-in, token and call of the API begins with. */
-    async find(key: AccountKey, tx?: Transaction): Promise<AccountRow | null> {
+    find(key: AccountKey, tx?: Transaction): Promise<AccountRow | null> {
       if (tx) return findWithRoles(tx, key);
-      const row =
-        await db.find<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
+      const found = db.find<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
           a.email_verified_at, a.password_hash, a.password_set_at, a.sign_in_generation, a.created_at, a.updated_at,
           (SELECT string_agg(role_name, ${ROLE_SEPARATOR}) FROM account_roles WHERE account_id = a.id) AS roles
         FROM accounts a WHERE ${conditionOf(key)}`);
-      return row ? toRow(row) : null;
+      return found.then((row) => (row ? toRow(row) : null));
     },
 
     /** @throws a unique violation when the address or username is taken; the role must exist */

@@ -112,7 +112,7 @@ export function createAccounts({ db, sealer, audit, endings, admins, limiter }: 
   }
 
   return {
-    find: async (id) => answer(await rows.find({ id })),
+    find: (id) => rows.find({ id }).then(answer),
     findByEmail,
     async findByIdentifier(identifier) {
       if (identifier.includes('@')) return findByEmail(identifier);

@@ -45,11 +45,13 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
     return ctx[COMPANIONS];
   }
 
-  async function readJoined(idHash: string, { grants, sessions }: Companions): Promise<StoredToken | undefined> {
-    const row = await db.find<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
+  const findJoined = (idHash: string) =>
+    db.find<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
         a.successor_until, g.payload AS grant_payload, g.revoked_at AS grant_revoked_at, s.uid AS session_uid, s.id_hash AS session_id_hash,
         s.payload AS session_payload, s.version AS session_version, s.revoked_at AS session_revoked_at
       FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN sessions s ON s.uid = a.session_uid WHERE a.id_hash = ${idHash}`);
+
+  function keep(row: JoinedRow | undefined, { grants, sessions }: Companions): StoredToken | undefined {
     if (!row) return undefined;
     if (row.grant_id !== null && row.grant_payload !== null) {
       grants.set(row.grant_id, { payload: row.grant_payload, revoked_at: row.grant_revoked_at });
@@ -61,11 +63,9 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
     return row;
   }
 
-  const readAlone = async (idHash: string): Promise<StoredToken | undefined> => {
-    const row = await db.find<StoredToken>(sql`
+  const readAlone = (idHash: string) =>
+    db.find<StoredToken>(sql`
       SELECT id_hash, kind, payload, grant_id, consumed_at, revoked_at, successor, successor_until FROM artifacts WHERE id_hash = ${idHash}`);
-    return row;
-  };
 
   const take = <Value>(of: 'grants' | 'sessions', key: string): Value | undefined => {
     const companions = (Provider.ctx as WithCompanions | undefined)?.[COMPANIONS];
@@ -81,7 +81,16 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
       const companions = companionsOf(ctx);
       const reading = companions.reading.get(idHash);
       if (reading) return reading;
-      const begun = readJoined(idHash, companions).finally(() => companions.reading.delete(idHash));
+      const begun = findJoined(idHash).then(
+        (row) => {
+          companions.reading.delete(idHash);
+          return keep(row, companions);
+        },
+        (error: unknown) => {
+          companions.reading.delete(idHash);
+          throw error;
+        },
+      );
       companions.reading.set(idHash, begun);
       return begun;
     },

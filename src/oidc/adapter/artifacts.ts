@@ -77,9 +77,7 @@ export function createArtifactAdapter(kind: ArtifactKind, deps: ArtifactDeps): A
   }
 
   return {
-    async find(id) {
-      return wake(await deps.reader.read(idHashOf(id)), id);
-    },
+    find: (id) => deps.reader.read(idHashOf(id)).then((stored) => wake(stored, id)),
 
     async findByUserCode(userCode) {
       const stored = await db.find<StoredArtifact>(sql`

@@ -25,15 +25,16 @@ export function createProviderClients({
     return metadata;
   }
 
-  return async (id: string): Promise<ClientMetadata | undefined> => {
-    if (!isDocumentAddress(id)) return clients.findProviderMetadata(id);
+  async function findByAddress(id: string): Promise<ClientMetadata | undefined> {
     const stored = await clients.find(id);
     if (stored && stored.source !== 'document') return clients.findProviderMetadata(id);
     const client = await documents.find(id).catch((error: unknown) => {
       throw error instanceof AppError && error.code.startsWith('client_documents.') ? told(error) : error;
     });
     return client ? describe(client) : undefined;
-  };
+  }
+
+  return (id: string) => (isDocumentAddress(id) ? findByAddress(id) : clients.findProviderMetadata(id));
 }
 
 function told(error: AppError): Error {

@@ -229,7 +229,7 @@ export function createClients(deps: ClientsDeps): Clients {
     },
 
     find: async (id) => (await find(id))?.client ?? null,
-    findProviderMetadata: async (id) => (await find(id))?.providerMetadata,
+    findProviderMetadata: (id) => find(id).then((entry) => entry?.providerMetadata),
     firstPartyOrigins: origins.find,
 
     async isPreviousSecret(id, secret) {

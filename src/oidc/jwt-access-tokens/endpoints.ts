@@ -30,11 +30,13 @@ export function answerForJwts(deps: Deps): (provider: Provider) => void {
       return endpoint ? answer(endpoint, ctx, next) : next();
     });
 
-    async function answer(endpoint: (typeof ENDPOINTS)[number], ctx: Parameters<Middleware>[0], next: () => Promise<void>): Promise<void> {
+    function answer(endpoint: (typeof ENDPOINTS)[number], ctx: Parameters<Middleware>[0], next: () => Promise<void>): Promise<void> {
       // Programs ask here, whatever they say they accept: the library would answer a refusal with a page.
       if (ctx.accepts('json', 'html') === 'html') ctx.req.headers.accept = 'application/json';
-      await next();
-      if (!stoppedAtJwt.has(ctx.req)) return;
+      return next().then(() => (stoppedAtJwt.has(ctx.req) ? answerInstead(endpoint, ctx) : undefined));
+    }
+
+    async function answerInstead(endpoint: (typeof ENDPOINTS)[number], ctx: Parameters<Middleware>[0]): Promise<void> {
       // The library has put its context on ours while it answered.
       const answered = ctx as typeof ctx & KoaContextWithOIDC;
       ctx.status = 200;

@@ -6,6 +6,7 @@
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Audit } from '../../platform/audit/index.js';
 import type { Explanations } from '../../platform/explanations/index.js';
+import { afterwards, isForPrograms } from '../afterwards.js';
 import { supportedScopes } from '../configuration.js';
 import type { ProviderExtension } from '../provider.js';
 import type { Resources } from '../resources/index.js';
@@ -75,14 +76,19 @@ export function createRefusals({ explanations, audit, resources, sessionCookie, 
         if (route !== 'grant' && error.message === 'invalid_client' && ctx.oidc?.route !== 'authorization') reportClient(ctx);
       });
     }
-    provider.use(async (ctx, next) => {
-      await next();
-      const id = noted.get(ctx)?.id;
-      if (id === undefined) return;
-      ctx.set(EXPLAIN_HEADER, id);
-      const location = ctx.response.get('Location');
-      if (location) ctx.set('Location', withId(location, id));
-    });
+    // Programs have the id in the header by now; browsers are shown pages, or sent on.
+    const isProgram = isForPrograms(provider);
+    afterwards(
+      provider,
+      (ctx) => !isProgram(ctx),
+      (ctx) => {
+        const id = noted.get(ctx)?.id;
+        if (id === undefined) return;
+        ctx.set(EXPLAIN_HEADER, id);
+        const location = ctx.response.get('Location');
+        if (location) ctx.set('Location', withId(location, id));
+      },
+    );
   }
 
   const reportClient = (ctx: KoaContextWithOIDC) =>
