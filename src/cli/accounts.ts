@@ -1,23 +1,26 @@
-import { type Account, highestRole } from '../identity/index.js';
+import type { Account } from '../identity/index.js';
 import type { Services } from '../services.js';
 import { CliError } from './failure.js';
 
 /** An account as programs see it, by the names of the JSON API. */
-export const dataOfAccount = (account: Account) => ({
-  id: account.id,
-  email: account.email,
-  username: account.username,
-  first_name: account.firstName,
-  last_name: account.lastName,
-  full_name: account.fullName,
-  role: highestRole(account.roles),
-  roles: account.roles,
-  is_active: account.status === 'active',
-  is_verified: account.emailVerifiedAt !== null,
-  has_password: account.hasPassword,
-  created_at: account.createdAt.toISOString(),
-  updated_at: account.updatedAt.toISOString(),
-});
+export async function dataOfAccount(account: Account) {
+  const { highestRole } = await import('../identity/index.js');
+  return {
+    id: account.id,
+    email: account.email,
+    username: account.username,
+    first_name: account.firstName,
+    last_name: account.lastName,
+    full_name: account.fullName,
+    role: highestRole(account.roles),
+    roles: account.roles,
+    is_active: account.status === 'active',
+    is_verified: account.emailVerifiedAt !== null,
+    has_password: account.hasPassword,
+    created_at: account.createdAt.toISOString(),
+    updated_at: account.updatedAt.toISOString(),
+  };
+}
 
 /** The id of whom an operator means. Of an account that is gone nothing else is known, so what names nobody is taken for one. */
 export async function findAccountId({ identity }: Pick<Services, 'identity'>, named: string): Promise<string> {

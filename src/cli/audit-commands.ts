@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type AuditQuery, parseHead, tellEvent } from '../platform/audit/index.js';
+import type { AuditQuery } from '../platform/audit/index.js';
 import type { Services } from '../services.js';
 import { findAccountId } from './accounts.js';
 import type { Cli } from './context.js';
+import { CliError } from './failure.js';
 import { table } from './output.js';
 import { pageSize } from './values.js';
 
@@ -17,11 +18,12 @@ const time = (text: string): Date => {
   return date;
 };
 
-const head = (text: string) => {
+async function readHead(text: string) {
+  const { parseHead } = await import('../platform/audit/index.js');
   const found = parseHead(text);
-  if (!found) throw new InvalidArgumentError('It must be a head that "audit verify" or the server\'s log told: SEQUENCE.LINK');
+  if (!found) throw new CliError('--head must be one that "audit verify" or the server\'s log told: SEQUENCE.LINK', { usage: true });
   return found;
-};
+}
 
 const withFilter = (command: Command): Command =>
   command
@@ -45,6 +47,7 @@ export function addAuditCommands(program: Command, cli: Cli): void {
     .option('--json', 'print one JSON object: {events, next_cursor}')
     .action(async ({ limit, cursor, json, ...filter }: Json & Filter & { limit?: number; cursor?: string }) => {
       await cli.withServices(async (services) => {
+        const { tellEvent } = await import('../platform/audit/index.js');
         const { events, nextCursor } = await services.auditTrail.list({ ...(await queryOf(services, filter)), limit, cursor });
         const rows = events.map((event) => [
           ...[event.occurredAt.toISOString().replace('T', ' ').slice(0, 19), event.type, event.outcome, event.actorId, event.subjectId],
@@ -59,6 +62,7 @@ export function addAuditCommands(program: Command, cli: Cli): void {
   withFilter(audit.command('export').description('print events as newline-delimited JSON, the oldest first')).action(
     async (filter: Filter) => {
       await cli.withServices(async (services) => {
+        const { tellEvent } = await import('../platform/audit/index.js');
         for await (const event of services.auditTrail.each(await queryOf(services, filter)))
           await cli.terminal.write(`${JSON.stringify({ ...tellEvent(event), mac: event.mac, link: event.link })}\n`);
       });
@@ -76,9 +80,10 @@ function addVerification(audit: Command, cli: Cli): void {
   audit
     .command('verify')
     .description('look for events that were changed, deleted, inserted or moved; exits with 1 if something is found')
-    .option('--head <head>', 'the end of the chain at an earlier time, kept elsewhere: shows also whether the end was cut off since', head)
+    .option('--head <head>', 'the end of the chain at an earlier time, kept elsewhere: shows also whether the end was cut off since')
     .option('--json', 'print one JSON object: {ok, faults, fault_count, events, unchained, deleted_through, head}')
-    .action(async ({ head: earlier, json }: Json & { head?: ReturnType<typeof head> }) => {
+    .action(async ({ head, json }: Json & { head?: string }) => {
+      const earlier = head === undefined ? undefined : await readHead(head);
       await cli.withServices(async ({ auditTrail }) => {
         const found = await auditTrail.verify({ earlier });
         const ok = found.faultCount === 0;

@@ -22,8 +22,7 @@ export function addBackupCommands(program: Command, cli: Cli): void {
     .addHelpText('after', '\nKeep KEY_ENCRYPTION_KEY apart from it: neither opens anything without the other.')
     .action(async (file: string, options: { json?: boolean }) => {
       const { copySqlite } = await import('../platform/db/index.js');
-      requireSqlite(cli, 'Use pg_dump --format=custom; the README says how.');
-      const { bytes } = await copySqlite(cli.config().databaseUrl, file);
+      const { bytes } = await copySqlite(await requireSqlite(cli, 'Use pg_dump --format=custom; the README says how.'), file);
       cli.print(
         { data: { file, bytes }, text: `${file}: ${bytes} bytes, whole and checked. Keep KEY_ENCRYPTION_KEY apart from it.\n` },
         options,
@@ -47,15 +46,15 @@ export function addBackupCommands(program: Command, cli: Cli): void {
     });
 }
 
-function requireSqlite(cli: Cli, mend: string): string {
-  const { databaseUrl } = cli.config();
+async function requireSqlite(cli: Cli, mend: string): Promise<string> {
+  const { databaseUrl } = await cli.config();
   if (!databaseUrl.startsWith('file:')) throw new CliError('The database is PostgreSQL, which has its own tools for this.', { mend });
   return databaseUrl;
 }
 
 async function restoreFile(cli: Cli, file: string, options: RestoreOptions): Promise<void> {
   const { replaceSqlite, sqliteFileOf, sqliteUrlOf, stageSqlite } = await import('../platform/db/index.js');
-  const target = sqliteFileOf(requireSqlite(cli, 'Use pg_restore, then: latchkey restore --in-place')) ?? '';
+  const target = sqliteFileOf(await requireSqlite(cli, 'Use pg_restore, then: latchkey restore --in-place')) ?? '';
   await cli.confirm(`${target} is replaced by ${file}.${options.keepSignIns ? '' : ' Everybody has to sign in again.'}`, options);
   const staged = await stageSqlite(file, target);
   try {

@@ -1,4 +1,4 @@
-import { type Config, type Environment, loadConfig } from '../config/index.js';
+import type { Config, Environment } from '../config/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { Services } from '../services.js';
 import { CliError } from './failure.js';
@@ -15,7 +15,7 @@ export type ServicesOptions = { settings?: Partial<Config>; mailer?: Services['m
 export type Cli = {
   terminal: Terminal;
   /** The settings, read when a command first needs them. @throws ConfigurationError */
-  config(): Config;
+  config(): Promise<Config>;
   /** Runs work on the same services as the server's, and lets go of them. */
   withServices<T>(work: (services: Services) => Promise<T>, options?: ServicesOptions): Promise<T>;
   /** Writes a result: the text, or with `json` its data as one JSON value. */
@@ -39,7 +39,8 @@ export async function createCliLogger(config: Config): Promise<Logger> {
 export function createCli({ terminal, environment }: { terminal: Terminal; environment?: Environment | undefined }): Cli {
   let loaded: Config | undefined;
   let exitCode = 0;
-  const config = () => {
+  const config = async () => {
+    const { loadConfig } = await import('../config/index.js');
     loaded ??= loadConfig(environment);
     return loaded;
   };
@@ -47,8 +48,8 @@ export function createCli({ terminal, environment }: { terminal: Terminal; envir
     terminal,
     config,
     async withServices(work, { settings: changed, mailer } = {}) {
-      const settings = { ...config(), ...changed };
-      // Loaded only now: help and usage errors need neither the database's client nor the protocol library.
+      const settings = { ...(await config()), ...changed };
+      // Loaded only now, as by every command what it needs: help and usage errors need neither the database's client nor the protocol library.
       const { createServices } = await importQuietly(() => import('../services.js'));
       const services = await createServices(settings, { log: await createCliLogger(settings), commandLine: true, mailer });
       try {

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { readExplanationId } from '../platform/explanations/index.js';
 import type { Cli } from './context.js';
 import { CliError } from './failure.js';
 import { members, plain } from './output.js';
@@ -12,6 +11,7 @@ export function addExplainCommand(program: Command, cli: Cli): void {
     .argument('<id>', 'from an error page, the header X-Explain-Id, or the error_description an application got')
     .option('--json', 'print one JSON object')
     .action(async (id: string, options: { json?: boolean }) => {
+      const { readExplanationId } = await import('../platform/explanations/index.js');
       if (readExplanationId(id) === undefined) throw new CliError('This is no such id; one looks like 7Q2KF-0MX4R.', { usage: true });
       await cli.withServices(async ({ explanations }) => {
         const found = await explanations.find(id);

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Command } from 'commander';
-import { type Environment, isDebugging } from '../config/index.js';
+import { Command, CommanderError } from 'commander';
+import type { Environment } from '../config/index.js';
 import { root } from '../platform/installation.js';
 import { addAuditCommands } from './audit-commands.js';
 import { addBackupCommands } from './backup-commands.js';
@@ -13,7 +13,7 @@ import { addClientCommands } from './client-commands.js';
 import { type Cli, createCli } from './context.js';
 import { addDoctorCommand } from './doctor/index.js';
 import { addExplainCommand } from './explain-command.js';
-import { describeFailure } from './failure.js';
+import { EXIT_USAGE } from './failure.js';
 import { addInitCommand } from './init-command.js';
 import { addInitialAccessTokenCommands } from './initial-access-token-commands.js';
 import { addKeyCommands } from './key-commands.js';
@@ -41,6 +41,9 @@ export async function runCli(
     await buildProgram(cli).parseAsync(args, { from: 'user' });
     return cli.exitCode();
   } catch (error) {
+    // Help ends in one too; what was wrong has been told.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    const [{ describeFailure }, { isDebugging }] = await Promise.all([import('./failure-text.js'), import('../config/index.js')]);
     const { text, exitCode } = describeFailure(error, { debug: isDebugging(environment) });
     terminal.err(text);
     return exitCode;

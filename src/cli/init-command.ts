@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
-import { type Environment, loadConfig } from '../config/index.js';
+import type { Environment } from '../config/index.js';
 import type { Cli } from './context.js';
 import { CliError } from './failure.js';
 
@@ -25,7 +25,7 @@ export function addInitCommand(program: Command, cli: Cli): void {
     .addHelpText('after', '\nNothing that is there is overwritten. The secrets are written, never printed.')
     .action(async (folder: string, { issuer, database, json }: InitOptions) => {
       const target = path.resolve(folder);
-      const files = filesOf(target, { issuer, database });
+      const files = await filesOf(target, { issuer, database });
       const existing = files.map(({ name }) => name).filter((name) => existsSync(path.join(target, name)));
       if (existing.length > 0) {
         throw new CliError(`There is a configuration already: ${existing.join(', ')}.`, {
@@ -40,7 +40,10 @@ export function addInitCommand(program: Command, cli: Cli): void {
 }
 
 /** @throws ConfigurationError where what was asked for cannot be a production's */
-function filesOf(target: string, { issuer, database }: { issuer: string; database: string | undefined }): { name: string; text: string }[] {
+async function filesOf(
+  target: string,
+  { issuer, database }: { issuer: string; database: string | undefined },
+): Promise<{ name: string; text: string }[]> {
   const settings = {
     LATCHKEY_ENV: 'production',
     ISSUER_URL: issuer.replace(/\/$/, ''),
@@ -55,6 +58,7 @@ function filesOf(target: string, { issuer, database }: { issuer: string; databas
     RESOURCES_FILE: path.join(target, 'resources.json'),
   };
   const { CLIENTS_FILE: _clients, RESOURCES_FILE: _resources, ...judged }: Environment = settings;
+  const { loadConfig } = await import('../config/index.js');
   loadConfig({ ...judged, SMTP_URL: ANY_SMTP }, { root: target });
   const notes: Partial<Record<keyof typeof settings, string>> = {
     KEY_ENCRYPTION_KEY: 'Keep a copy apart from the backups: without it they cannot be opened.',

@@ -12,7 +12,7 @@ export function addMigrateCommand(program: Command, cli: Cli): void {
     .option('--status', 'only say what is to be done; exits with 1 if there is something')
     .option('--json', 'print one JSON object')
     .action(async ({ status, json }: { status?: boolean; json?: boolean }) => {
-      const { databaseUrl, dataDir } = cli.config();
+      const { databaseUrl, dataDir } = await cli.config();
       const { migrate, pendingMigrations } = await import('../platform/db/index.js');
       const database = { url: databaseUrl, directory: path.join(root, 'prisma') };
       if (databaseUrl.startsWith('file:')) await mkdir(dataDir, { recursive: true, mode: 0o700 });

@@ -36,7 +36,7 @@ function addChange(role: Command, cli: Cli, name: 'grant' | 'revoke', descriptio
         const { id } = await getAccount(services, named);
         await change(services, name, id, roleName);
         const account = await getAccount(services, id);
-        cli.print({ data: dataOfAccount(account), text: `${account.email} ${told} the role ${plain(roleName)}.\n` }, options);
+        cli.print({ data: await dataOfAccount(account), text: `${account.email} ${told} the role ${plain(roleName)}.\n` }, options);
       });
     });
 }

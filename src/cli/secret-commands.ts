@@ -16,7 +16,7 @@ To replace the key: 1. give every server the new key as KEY_ENCRYPTION_KEY and t
 other; 2. run this; 3. take KEY_ENCRYPTION_KEY_PREVIOUS away. Nobody is signed out, and no subject changes. Backups made before need the old key.`,
     )
     .action(async (options: { json?: boolean }) => {
-      const { keyEncryptionKey: current, keyEncryptionKeyPrevious: previous } = cli.config();
+      const { keyEncryptionKey: current, keyEncryptionKeyPrevious: previous } = await cli.config();
       await cli.withServices(async ({ db, audit }) => {
         const { resealSecrets } = await import('../platform/crypto/index.js');
         const result = await resealSecrets(db, { current, previous });

@@ -68,7 +68,8 @@ Examples:
       const password = await cli.readSecret('Password', { fromStdin: options.passwordStdin, flag: '--password-stdin' });
       await cli.withServices(async (services) => {
         const account = await createAccount(services, options, password);
-        cli.print({ data: dataOfAccount(account), text: `Created the account.\n${members(dataOfAccount(account))}` }, options);
+        const data = await dataOfAccount(account);
+        cli.print({ data, text: `Created the account.\n${members(data)}` }, options);
       });
     });
 }
@@ -116,7 +117,7 @@ function addReading(user: Command, cli: Cli): void {
           sort: sort === 'email' ? 'email' : 'createdAt',
           order: descending ? 'desc' : 'asc',
         });
-        const users = accounts.map(dataOfAccount);
+        const users = await Promise.all(accounts.map(dataOfAccount));
         const rows = users.map((each) => [
           each.email,
           each.username,
@@ -142,7 +143,7 @@ function addReading(user: Command, cli: Cli): void {
     .option('--json', 'print one JSON object')
     .action(async (named: string, options: Json) => {
       await cli.withServices(async (services) => {
-        const data = dataOfAccount(await getAccount(services, named));
+        const data = await dataOfAccount(await getAccount(services, named));
         cli.print({ data, text: members(data) }, options);
       });
     });
@@ -161,7 +162,7 @@ function addStatus(user: Command, cli: Cli): void {
           const { id } = await getAccount(services, named);
           await work(services, id);
           const account = await getAccount(services, id);
-          cli.print({ data: dataOfAccount(account), text: `${account.email} ${told}\n` }, options);
+          cli.print({ data: await dataOfAccount(account), text: `${account.email} ${told}\n` }, options);
         });
       });
   change(
@@ -189,7 +190,7 @@ function addPassword(user: Command, cli: Cli): void {
         await services.identity.passwordChange.set({ accountId: id, newPassword });
         const account = await getAccount(services, id);
         cli.print(
-          { data: dataOfAccount(account), text: `${account.email} has a new password. Every session and token has ended.\n` },
+          { data: await dataOfAccount(account), text: `${account.email} has a new password. Every session and token has ended.\n` },
           options,
         );
       });

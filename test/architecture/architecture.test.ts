@@ -224,7 +224,7 @@ describe('the reading of imports', () => {
     expect(bundled.filter((edge) => !seen.has(edge))).toEqual([]);
   });
 
-  it('shows that the command line does not load the library before a command needs it', async () => {
+  it('shows that the command line loads what a command needs when it is called, so that help waits for nothing', async () => {
     const { metafile } = await build({
       entryPoints: [path.join(root, 'src/cli.ts')],
       ...{ bundle: true, splitting: true, packages: 'external', platform: 'node', format: 'esm' },
@@ -238,7 +238,7 @@ describe('the reading of imports', () => {
     };
     for (const output of Object.keys(metafile.outputs)) if (metafile.outputs[output]?.entryPoint === 'src/cli.ts') load(output);
     expect([...loaded]).toContain('commander');
-    expect([...loaded].filter((name) => /^(oidc-provider|koa)(\/|$)/.test(name))).toEqual([]);
+    expect([...loaded].filter((name) => !name.startsWith('node:') && !name.includes('unused/'))).toEqual(['commander']);
   });
 
   it('tells code from prose, and an import of types from one of values', () => {

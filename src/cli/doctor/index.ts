@@ -3,7 +3,7 @@
  * Does not own: mending. It changes nothing.
  */
 import type { Command } from 'commander';
-import { type Config, ConfigurationError } from '../../config/index.js';
+import type { Config } from '../../config/index.js';
 import { type Cli, createCliLogger } from '../context.js';
 import { type Finding, failure, ok } from './finding.js';
 
@@ -26,8 +26,9 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
 async function examine(cli: Cli, { testMail }: { testMail: string | undefined }): Promise<Finding[]> {
   let config: Config;
   try {
-    config = cli.config();
+    config = await cli.config();
   } catch (error) {
+    const { ConfigurationError } = await import('../../config/index.js');
     if (!(error instanceof ConfigurationError)) throw error;
     return error.faults.map((fault) => failure('settings', fault, 'Correct it in the environment of the server and run doctor again.'));
   }

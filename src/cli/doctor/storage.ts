@@ -9,7 +9,7 @@ import { countSealedUnder, hasSecrets, openSecretStore } from '../../platform/cr
 import { type Database, openDatabase, pendingMigrations } from '../../platform/db/index.js';
 import { root } from '../../platform/installation.js';
 import type { Logger } from '../../platform/log/index.js';
-import { describeFailure } from '../failure.js';
+import { describeFailure } from '../failure-text.js';
 import type { ExaminedClient } from './clients.js';
 import { type Finding, failure, ok, skipped, warning } from './finding.js';
 

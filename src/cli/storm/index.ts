@@ -46,7 +46,7 @@ Example:
 }
 
 async function storm(cli: Cli, options: Options): Promise<void> {
-  const issuer = cli.config().issuerUrl;
+  const issuer = (await cli.config()).issuerUrl;
   if (!LOOPBACK.test(new URL(issuer).hostname) && !options.yesThisIsATestInstallation) {
     throw new CliError(`${issuer} is not on this machine, and a storm is no guest for an installation that people use.`, {
       mend: 'If it is a test installation, add --yes-this-is-a-test-installation.',
