@@ -23,7 +23,7 @@ describe.each(databases)(`every statement over tables of ${ROWS} rows (%s)`, (pr
       const scans: { sql: string; plan: string[] }[] = [];
       for (const statement of statements) {
         const plan = await capture.explain(statement);
-        if (scannedTables(provider, plan).length > 0) scans.push({ sql: statement.sql, plan });
+        if (scannedTables(provider, statement.sql, plan).length > 0) scans.push({ sql: statement.sql, plan });
       }
       console.log(
         `${provider}: ${statements.length} statements over 9 tables of ${ROWS} rows (filled in ${Math.round((performance.now() - began) / 1000)} s), ${scans.length} read a table from end to end`,
