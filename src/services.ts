@@ -228,7 +228,7 @@ async function buildServices(
   });
   const findClient = createFindClient(clients);
   const store = createProviderStore({
-    ...{ ...records, config, db, secrets, clients, resources, outbound, limits, metrics, log },
+    ...{ ...records, config, db, secrets, clients, accounts: identity.accounts, resources, outbound, limits, metrics, log },
     notify: { mailer, limits, findAccount: identity.accounts.find, findClient, links: linksOf(config.issuerUrl) },
   });
 
@@ -256,7 +256,11 @@ async function buildServices(
     jwtAccessTokens,
     totalEnding: createTotalEnding({ db, audit }),
     authenticateFirstParty: createFirstPartyTokenCheck({ issuerUrl: config.issuerUrl, jwtAccessTokens }),
-    findActiveAccount: (accountId) => identity.accounts.find(accountId).then((account) => (account?.status === 'active' ? account : null)),
+    findActiveAccount(accountId) {
+      const active = (account: Account | null) => (account?.status === 'active' ? account : null);
+      const owner = store.tokenOwners.take(accountId);
+      return owner ? Promise.resolve(active(owner)) : identity.accounts.find(accountId).then(active);
+    },
     findClient,
     findAskingClient: createFindAskingClient(clients, store.clientDocuments),
     findResource(identifier) {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.js';
+import type { Accounts } from '../identity/index.js';
 import type { Audit } from '../platform/audit/index.js';
 import type { SecretStore } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
@@ -27,6 +28,7 @@ import { createRefusals, type Refusals } from './refusals/index.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
 /** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
 import type { Resources } from './resources/index.js';
+import { createTokenOwners, type TokenOwners } from './token-owners.js';
 import { createTokenReuseReport, type TokenReuseDeps } from './token-reuse.js';
 
 export type ProviderStore = {
@@ -42,6 +44,7 @@ export type ProviderStore = {
   certificates: ClientCertificates;
   clientDocuments: ClientDocuments;
   refusals: Refusals;
+  tokenOwners: Pick<TokenOwners, 'take'>;
 };
 
 export type ProviderStoreDeps = {
@@ -61,6 +64,7 @@ export type ProviderStoreDeps = {
   outbound: Outbound;
   limits: Pick<RateLimiter, 'consume'>;
   resources: Pick<Resources, 'list' | 'scopes'>;
+  accounts: Pick<Accounts, 'beside'>;
   explanations: Pick<Explanations, 'note'>;
   audit: Audit;
   metrics: Pick<Metrics, 'tokenReuseDetected'>;
@@ -85,8 +89,10 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
     currentIp: () => requests.current()?.ip,
     enabled: config.clientIdMetadataDocuments,
   });
+  const tokenOwners = createTokenOwners(deps.accounts.beside);
   const adapter = createAdapterFactory({
     db,
+    beside: tokenOwners.beside,
     secrets,
     clients: { find: createProviderClients({ clients, documents: clientDocuments }) },
     requestContext: requests.current,
@@ -110,6 +116,7 @@ export function createProviderStore(deps: ProviderStoreDeps): ProviderStore {
   });
   return {
     adapter,
+    tokenOwners,
     requests,
     refreshUses,
     tokenWrites,

@@ -25,10 +25,7 @@ export function createAccountRepository(db: Database) {
     /** Outside of a transaction one statement: it is what every sign-in, token and call of the API begins with. */
     find(key: AccountKey, tx?: Transaction): Promise<AccountRow | null> {
       if (tx) return findWithRoles(tx, key);
-      const found = db.find<RawRow>(sql`SELECT a.id, a.email, a.username, a.username_key, a.first_name, a.last_name, a.full_name, a.status,
-          a.email_verified_at, a.password_hash, a.password_set_at, a.sign_in_generation, a.created_at, a.updated_at,
-          (SELECT string_agg(role_name, ${ROLE_SEPARATOR}) FROM account_roles WHERE account_id = a.id) AS roles
-        FROM accounts a WHERE ${conditionOf(key)}`);
+      const found = db.find<RawRow>(sql`SELECT ${columns} FROM accounts WHERE ${conditionOf(key)}`);
       return found.then((row) => (row ? toRow(row) : null));
     },
 
@@ -99,10 +96,22 @@ type RawRow = {
 /** No name of a role has it. */
 const ROLE_SEPARATOR = '\n';
 
+const columns = sql`accounts.id, accounts.email, accounts.username, accounts.username_key, accounts.first_name, accounts.last_name,
+  accounts.full_name, accounts.status, accounts.email_verified_at, accounts.password_hash, accounts.password_set_at,
+  accounts.sign_in_generation, accounts.created_at, accounts.updated_at,
+  (SELECT string_agg(role_name, ${ROLE_SEPARATOR}) FROM account_roles WHERE account_roles.account_id = accounts.id) AS roles`;
+
 function conditionOf(key: AccountKey): Sql {
-  if ('id' in key) return sql`a.id = ${key.id}`;
-  return 'email' in key ? sql`a.email = ${key.email}` : sql`a.username_key = ${key.usernameKey}`;
+  if ('id' in key) return sql`accounts.id = ${key.id}`;
+  return 'email' in key ? sql`accounts.email = ${key.email}` : sql`accounts.username_key = ${key.usernameKey}`;
 }
+
+/** An account in a statement of somebody else: what to select, how to join it, and what a row says. */
+export const besideOthers = {
+  columns,
+  join: (accountId: Sql): Sql => sql`LEFT JOIN accounts ON accounts.id = ${accountId}`,
+  read: (row: object): AccountRow | null => ((row as Partial<RawRow>).id == null ? null : toRow(row as RawRow)),
+};
 
 function toRow(row: RawRow): AccountRow {
   return {

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '../../platform/audit/index.js';
 import { nowDate } from '../../platform/clock.js';
 import type { Sealer } from '../../platform/crypto/index.js';
-import type { Database, Transaction } from '../../platform/db/index.js';
+import type { Database, Sql, Transaction } from '../../platform/db/index.js';
 import { type Limit, networkOf, type RateLimiter } from '../../platform/limits/index.js';
 import type { Endings } from '../endings/index.js';
 import type { AdminGuard, RankJudge } from '../roles/index.js';
 import { accountNotFound, emailTaken, usernamesRateLimited, usernameTaken } from './errors.js';
 import type { AccountQuery } from './list-query.js';
 import { createListing } from './listing.js';
-import { type AccountRow, createAccountRepository } from './repository.js';
+import { type AccountRow, besideOthers, createAccountRepository } from './repository.js';
 import { foldEmail, foldUsername, newAccountSchema, type ProfileInput, profileSchema, readInput } from './schemas.js';
 
 /** A person who can sign in. `email` is case-folded. */
@@ -57,6 +57,8 @@ export type Accounts = {
   disable(id: string, by?: Actor): Promise<Account>;
   /** @throws AppError `accounts.not_found` */
   enable(id: string, by?: Actor): Promise<Account>;
+  /** For a statement that reads an account with what it belongs to: what to select, how to join it, and what a row says. */
+  beside: { columns: Sql; join(accountId: Sql): Sql; read(row: object): Account | null };
   /** Ends every session, then removes the account. @throws AppError `accounts.not_found`, `roles.last_admin` 409 */
   delete(id: string, by?: Actor): Promise<void>;
   /**
@@ -113,6 +115,7 @@ export function createAccounts({ db, sealer, audit, endings, admins, limiter }: 
 
   return {
     find: (id) => rows.find({ id }).then(answer),
+    beside: { ...besideOthers, read: (row) => answer(besideOthers.read(row)) },
     findByEmail,
     async findByIdentifier(identifier) {
       if (identifier.includes('@')) return findByEmail(identifier);

@@ -1,5 +1,5 @@
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
-import { type Database, sql } from '../../platform/db/index.js';
+import { type Database, noSql, type Sql, sql } from '../../platform/db/index.js';
 import type { StoredArtifact } from './artifact-rows.js';
 
 export type StoredGrant = { payload: string; revoked_at: Date | null };
@@ -13,6 +13,14 @@ export type ArtifactReader = {
   /** The grant of the artifact that this request has just read; once, since what is asked for again may have changed. */
   takeGrant(id: string): StoredGrant | undefined;
   takeSession(uid: string): StoredSession | undefined;
+};
+
+/** What is read with a token for others, by the id of its account: columns whose names are not those below. */
+export type Beside = {
+  columns: Sql;
+  join(accountId: Sql): Sql;
+  isWanted(ctx: KoaContextWithOIDC): boolean;
+  keep(ctx: KoaContextWithOIDC, row: object): void;
 };
 
 type JoinedRow = StoredToken & {
@@ -35,7 +43,7 @@ type Companions = {
  * One statement where the library makes up to five: introspection looks for a token as an access token, a client's own and a refresh token at the
  * same moment, and whoever finds one looks for its grant and its session. Only within one request, so nobody is told what another read before.
  */
-export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
+export function createArtifactReader({ db, beside }: { db: Database; beside?: Beside | undefined }): ArtifactReader {
   // On the request's own context: a WeakMap with an entry for each request is what the collector of young objects walks again and again.
   const COMPANIONS = Symbol('what was read beside the tokens of this request');
   type WithCompanions = KoaContextWithOIDC & { [COMPANIONS]?: Companions };
@@ -45,11 +53,14 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
     return ctx[COMPANIONS];
   }
 
-  const findJoined = (idHash: string) =>
+  const account = beside ? { columns: sql`, ${beside.columns}`, join: beside.join(sql`a.account_id`) } : undefined;
+  const nothing = { columns: noSql, join: noSql };
+
+  const findJoined = (idHash: string, { columns, join } = nothing) =>
     db.find<JoinedRow>(sql`SELECT a.id_hash, a.kind, a.payload, a.grant_id, a.consumed_at, a.revoked_at, a.successor,
         a.successor_until, g.payload AS grant_payload, g.revoked_at AS grant_revoked_at, s.uid AS session_uid, s.id_hash AS session_id_hash,
-        s.payload AS session_payload, s.version AS session_version, s.revoked_at AS session_revoked_at
-      FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN sessions s ON s.uid = a.session_uid WHERE a.id_hash = ${idHash}`);
+        s.payload AS session_payload, s.version AS session_version, s.revoked_at AS session_revoked_at ${columns}
+      FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN sessions s ON s.uid = a.session_uid ${join} WHERE a.id_hash = ${idHash}`);
 
   function keep(row: JoinedRow | undefined, { grants, sessions }: Companions): StoredToken | undefined {
     if (!row) return undefined;
@@ -81,9 +92,11 @@ export function createArtifactReader({ db }: { db: Database }): ArtifactReader {
       const companions = companionsOf(ctx);
       const reading = companions.reading.get(idHash);
       if (reading) return reading;
-      const begun = findJoined(idHash).then(
+      const wanted = beside?.isWanted(ctx) ? beside : undefined;
+      const begun = findJoined(idHash, wanted && account).then(
         (row) => {
           companions.reading.delete(idHash);
+          if (row) wanted?.keep(ctx, row);
           return keep(row, companions);
         },
         (error: unknown) => {

@@ -7,7 +7,7 @@ import type { Adapter } from 'oidc-provider';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
 import { tellUnavailable } from '../unavailable.js';
-import { createArtifactReader } from './artifact-reader.js';
+import { type Beside, createArtifactReader } from './artifact-reader.js';
 import { createArtifactAdapter, type Replay } from './artifacts.js';
 import { type ClientSource, createClientAdapter } from './clients.js';
 import { createGrantAdapter, type GrantBasis } from './grants.js';
@@ -21,6 +21,7 @@ import { createSessionContexts, type SessionIdentity } from './session-context.j
 import { createSessionAdapter } from './sessions.js';
 import { createTokenWrites, type TokenWrites } from './token-writes.js';
 
+export type { Beside } from './artifact-reader.js';
 export type { Replay } from './artifacts.js';
 export { type BackchannelPayload, type BackchannelRequests, createBackchannelRequests } from './backchannel-requests.js';
 export type { ClientSource } from './clients.js';
@@ -48,6 +49,8 @@ export type AdapterDeps = {
   secrets: { sealer: Sealer; hmacPepper: Buffer };
   clients: ClientSource;
   requestContext?: () => RequestContext | undefined;
+  /** What is read with each token for others. */
+  beside?: Beside;
   /** Hears the place (kind and row, no bearer value) of a payload that did not open. */
   onUnreadable?: (place: string) => void;
   /** How long an interaction may take (default 3600): a pushed request is kept that much longer. */
@@ -77,7 +80,7 @@ export function createAdapterFactory(deps: AdapterDeps): (modelName: string) => 
   const uses = deps.refreshUses ?? createRefreshUses();
   const writes = deps.tokenWrites ?? createTokenWrites({ db });
   const redemptions = createRedemptions();
-  const reader = createArtifactReader({ db });
+  const reader = createArtifactReader({ db, beside: deps.beside });
   const context = createSessionContexts(() => requestContext?.()?.session);
   const build = (modelName: string): Adapter => {
     if (modelName === 'Grant') {
