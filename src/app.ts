@@ -106,7 +106,7 @@ export function createApp(services: Services): App {
         pages: providerPages,
         findAccount: services.findActiveAccount,
         findResource: services.findResourceServer,
-        permissionsOf: identity.roles.permissionsOf,
+        roles: identity.roles,
         consents: services.consents,
         refreshUses: services.refreshUses,
         dpopNonceSecret: services.dpopNonceSecret,

@@ -5,7 +5,7 @@
 import type { Audit } from '../platform/audit/index.js';
 import type { Sealer } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
-import { createLockout, createRateLimiter } from '../platform/limits/index.js';
+import { createLockout, createRateLimiter, createStandings } from '../platform/limits/index.js';
 import type { Mailer } from '../platform/mail/index.js';
 import { type AccountAdministration, createAdministration } from './account-administration/index.js';
 import { type AccountCreation, createAccountCreation } from './account-creation/index.js';
@@ -160,7 +160,12 @@ export function createIdentity(deps: IdentityDeps): Identity {
       maxLockSeconds: MAX_LOCK_SECONDS,
     },
   });
-  const guard = createAttemptGuard({ lockout, limiter, failuresPerMinute: settings.limitFailedLoginsPerMinute });
+  const guard = createAttemptGuard({
+    lockout,
+    limiter,
+    standings: createStandings({ db, hmacPepper }),
+    failuresPerMinute: settings.limitFailedLoginsPerMinute,
+  });
   const devices = createDeviceTokens({ hmacPepper });
   const signInDevices = createSignInDevices({ db, hmacPepper });
   const tokens = createOneTimeTokens({ db, sealer });

@@ -28,6 +28,9 @@ export function claimsOf(account: Account): { sub: string } & Record<string, unk
 /** What all roles of an account allow, in alphabetical order. */
 export type PermissionsOf = (accountId: string) => Promise<string[]>;
 
+/** Roles and permissions of an account that may act; none of one that may not. */
+export type RightsOf = (accountId: string) => Promise<{ roles: string[]; permissions: string[] }>;
+
 /** The account as oidc-provider asks for it; the library picks from the claims what scope and consent allow. */
 export function toProviderAccount(account: Account, permissionsOf: PermissionsOf): ProviderAccount {
   return {

@@ -6,7 +6,7 @@ import type { RefreshUses } from './adapter/index.js';
 import { authenticationContexts } from './authentication-contexts/index.js';
 import type { AuthorizationDetails } from './authorization-details/index.js';
 import { type CibaFeature, isBackchannelRequest, nobody } from './ciba/index.js';
-import { claimsByScope, type PermissionsOf, toProviderAccount } from './claims.js';
+import { claimsByScope, type PermissionsOf, type RightsOf, toProviderAccount } from './claims.js';
 import { checkClaimsParameter } from './claims-parameter.js';
 import { checkClientAssertion } from './client-assertions.js';
 import type { ClientCertificates } from './client-certificates/index.js';
@@ -99,7 +99,7 @@ export type ConfigurationDeps = {
   /** An account that may act; null when it is gone or disabled. */
   findAccount(accountId: string): Promise<Account | null>;
   /** what all roles of an account allow */
-  permissionsOf: PermissionsOf;
+  roles: { permissionsOf: PermissionsOf; rightsOf: RightsOf };
   findResource(identifier: string): ResourceServerInfo | undefined;
   consents: RememberedConsents;
   refreshUses: RefreshUses;
@@ -169,7 +169,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     findAccount: tellingUnavailable((ctx: unknown, accountId: string) =>
       deps.findAccount(accountId).then((account) => {
         if (!account) return isBackchannelRequest(ctx) ? nobody(accountId) : undefined;
-        return toProviderAccount(account, deps.permissionsOf);
+        return toProviderAccount(account, deps.roles.permissionsOf);
       }),
     ),
     loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),

@@ -3,6 +3,7 @@ import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databases } from '../support/database.js';
 import { API, clients, OPAQUE_API } from '../support/declarations.js';
+import { createPerson } from '../support/people.js';
 import { type Capture, captureStatements, fillTables, isExplainable, walkedTables } from '../support/query-plans.js';
 import { createRelyingParty, locationOf, obtainTokens, type RelyingParty, startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
@@ -125,6 +126,22 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
       counted.push(sent().length);
     }
     expect(Math.min(...counted)).toBe(2);
+  });
+
+  it('a sign-in over the API is nine, beside its password', async () => {
+    const { email, password } = await createPerson(server);
+    let device: string | null = null;
+    const statements = await count(async () => {
+      const answer = await fetch(`${server.url}/auth/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(device === null ? {} : { 'x-device-token': device }) },
+        body: JSON.stringify({ email, password }),
+      });
+      expect(answer.status).toBe(200);
+      device = answer.headers.get('x-device-token') ?? device;
+    });
+    // The account, its locks before and after the password is judged, its device, the event, the grant, its rights, the refresh token, other sign-ins.
+    expect(statements).toHaveLength(9);
   });
 
   it('each of these finds its rows by a key, however many others there are', async () => {

@@ -1,4 +1,4 @@
-import { type LimitState, type Lockout, networkOf, type RateLimiter } from '../../platform/limits/index.js';
+import { type LimitState, type Lockout, networkOf, type RateLimiter, type Standings } from '../../platform/limits/index.js';
 import { foldUsername } from '../accounts/index.js';
 import { invalidCredentials, loginLocked, loginRateLimited } from './errors.js';
 
@@ -50,10 +50,12 @@ export const allLocks = (account: { id: string; email: string; username: string 
 export function createAttemptGuard({
   lockout,
   limiter,
+  standings,
   failuresPerMinute,
 }: {
-  lockout: Lockout;
-  limiter: RateLimiter;
+  lockout: Pick<Lockout, 'recordFailure' | 'clearUnlessLocked' | 'lockedSeconds'>;
+  limiter: Pick<RateLimiter, 'consume'>;
+  standings: Standings;
   failuresPerMinute: number;
 }) {
   const limit = { points: failuresPerMinute, windowSeconds: 60 };
@@ -68,8 +70,9 @@ export function createAttemptGuard({
      * @throws AppError `login.rate_limited` 429, `login.locked` 403
      */
     async requireOpen(ip: string | undefined, keys: AttemptKeys): Promise<{ lockedUntold: boolean }> {
-      requireAllowed(await limiter.peek(networkKey(ip), limit));
-      const [told = 0, untold = 0] = await lockout.lockedSeconds(list(keys));
+      const standing = await standings({ key: networkKey(ip), limit }, list(keys));
+      requireAllowed(standing.limit);
+      const [told = 0, untold = 0] = standing.lockedSeconds;
       if (told > 0) throw loginLocked(told);
       return { lockedUntold: untold > 0 };
     },
@@ -91,8 +94,9 @@ export function createAttemptGuard({
      * @throws AppError `login.rate_limited`, `login.locked`, `login.invalid_credentials`
      */
     async requireSuccessAllowed(ip: string | undefined, keys: AttemptKeys): Promise<void> {
-      requireAllowed(await limiter.peek(networkKey(ip), limit));
-      if (await lockout.clearUnlessLocked(list(keys))) return;
+      const standing = await standings({ key: networkKey(ip), limit }, list(keys));
+      requireAllowed(standing.limit);
+      if (!standing.isCounted || (await lockout.clearUnlessLocked(list(keys)))) return;
       const [told = 0] = await lockout.lockedSeconds([keys.told]);
       throw told > 0 ? loginLocked(told) : invalidCredentials();
     },

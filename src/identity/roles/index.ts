@@ -50,7 +50,11 @@ export type Roles = AdminGuard & {
   requireKnown(roles: readonly string[]): Promise<void>;
   /** Permissions of all roles of the account, in alphabetical order. */
   permissionsOf(accountId: string): Promise<string[]>;
+  /** Roles and permissions of an account that may act, both in alphabetical order; none of one that may not. */
+  rightsOf(accountId: string): Promise<AccountRights>;
 };
+
+export type AccountRights = { roles: string[]; permissions: string[] };
 
 const notFound = () => new AppError('accounts.not_found', 404, 'There is no such account.');
 
@@ -140,5 +144,10 @@ export function createRoles({ db, audit }: { db: Database; audit: Audit }): Role
       if (removed) await audit.record({ type: 'role.revoked', outcome: 'success', actorId, subjectId: accountId, ip, detail: { role } });
     },
     permissionsOf: (accountId) => rows.permissionsOf(accountId),
+    async rightsOf(accountId) {
+      const given = await rows.rightsOf(accountId);
+      const permissions = given.flatMap(({ permission }) => (permission === null ? [] : [permission]));
+      return { roles: [...new Set(given.map(({ role_name }) => role_name))].sort(), permissions: [...new Set(permissions)].sort() };
+    },
   };
 }

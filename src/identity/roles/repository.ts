@@ -43,6 +43,11 @@ export function createRoleRepository(db: Database) {
       const rows = tx ? await tx.$queryRaw<{ permission: string }[]>(statement) : await db.query<{ permission: string }>(statement);
       return rows.map(({ permission }) => permission);
     },
+    /** Roles of an account that may act, each with what it allows. */
+    rightsOf: (accountId: string) =>
+      db.query<{ role_name: string; permission: string | null }>(sql`SELECT r.role_name, p.permission
+        FROM accounts a JOIN account_roles r ON r.account_id = a.id LEFT JOIN role_permissions p ON p.role_name = r.role_name
+        WHERE a.id = ${accountId} AND a.status = ${'active'}`),
     rolesOf: async (accountId: string, tx: Transaction = db.client): Promise<string[]> =>
       (await tx.accountRole.findMany({ where: { accountId }, select: { roleName: true }, orderBy: { roleName: 'asc' } })).map(
         ({ roleName }) => roleName,

@@ -8,3 +8,4 @@ export { createLockout, type FailureState, type Lockout, type LockoutRule } from
 export { networkOf } from './network.js';
 export { createRateLimiter, type Limit, type LimitState, type RateLimiter } from './rate-limiter.js';
 export { countClosedLocks } from './repository.js';
+export { createStandings, type Standing, type Standings } from './standing.js';

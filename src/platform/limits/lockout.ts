@@ -26,11 +26,14 @@ export type Lockout = {
 /** How long a lock that has opened is remembered, so that the next one lasts longer. */
 const LEVEL_MEMORY_SECONDS = 24 * 60 * 60;
 
+/** What a lock is stored under. */
+export const lockKeyOf = (pepper: Buffer, key: string): string => hmacSha256(pepper, `lockout:${key}`);
+export const secondsUntil = (date: Date | null): number => (date === null ? 0 : Math.max(0, Math.ceil((date.getTime() - now()) / 1000)));
+
 /** @param deps.rule its lock lasts at least as long as its window, so that a window never outlives a lock */
 export function createLockout({ db, hmacPepper, rule }: { db: Database; hmacPepper: Buffer; rule: LockoutRule }): Lockout {
   const counters = createLimitRepository(db);
-  const storedKey = (key: string) => hmacSha256(hmacPepper, `lockout:${key}`);
-  const secondsUntil = (date: Date | null) => (date === null ? 0 : Math.max(0, Math.ceil((date.getTime() - now()) / 1000)));
+  const storedKey = (key: string) => lockKeyOf(hmacPepper, key);
   const lockSeconds = [rule.lockSeconds, rule.lockSeconds * 2, rule.maxLockSeconds].map((seconds) =>
     Math.min(seconds, rule.maxLockSeconds),
   );

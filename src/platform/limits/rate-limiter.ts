@@ -21,14 +21,22 @@ export type RateLimiter = {
   reset(key: string): Promise<void>;
 };
 
+/** What a limit's points are stored under. */
+export const limitKeyOf = (pepper: Buffer, key: string): string => hmacSha256(pepper, `limit:${key}`);
+
+const stateOf = (row: CounterRow, allowed: boolean): LimitState => ({
+  allowed,
+  retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((row.expiresAt.getTime() - now()) / 1000)),
+});
+
+/** Whether a point is left. */
+export const peekedState = (row: CounterRow | undefined, { points }: Limit): LimitState =>
+  row && row.expiresAt.getTime() > now() ? stateOf(row, row.count < points) : { allowed: true, retryAfterSeconds: 0 };
+
 /** @param deps.hmacPepper 32 bytes; keys the HMACs that stand for addresses and e-mails */
 export function createRateLimiter({ db, hmacPepper }: { db: Database; hmacPepper: Buffer }): RateLimiter {
   const counters = createLimitRepository(db);
-  const storedKey = (key: string) => hmacSha256(hmacPepper, `limit:${key}`);
-  const stateOf = (row: CounterRow, allowed: boolean): LimitState => ({
-    allowed,
-    retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((row.expiresAt.getTime() - now()) / 1000)),
-  });
+  const storedKey = (key: string) => limitKeyOf(hmacPepper, key);
   return {
     async consume(key, { points, windowSeconds }) {
       const at = nowDate();
@@ -36,10 +44,9 @@ export function createRateLimiter({ db, hmacPepper }: { db: Database; hmacPepper
       return stateOf(row, row.count <= points);
     },
     giveBack: (key) => counters.countDown({ key: storedKey(key), at: nowDate() }),
-    async peek(key, { points }) {
+    async peek(key, limit) {
       const [row] = await counters.find([storedKey(key)]);
-      if (!row || row.expiresAt.getTime() <= now()) return { allowed: true, retryAfterSeconds: 0 };
-      return stateOf(row, row.count < points);
+      return peekedState(row, limit);
     },
     async reset(key) {
       await counters.delete([storedKey(key)]);
