@@ -8,7 +8,7 @@ import type { ProviderHolder } from './provider.js';
 
 export type JwksDocument = { body: string; etag: string; maxAgeSeconds: number };
 
-type Document = { body: string; etag: string; headers: Record<string, string> };
+type Document = { body: string; bytes: number; etag: string; type: string; cacheControl: string | undefined };
 
 const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
 
@@ -48,13 +48,15 @@ export function createPublicDocuments({
     const answer = await inject((request, response) => void holder.handle(request, response), { method: 'GET', url: path, headers });
     if (answer.statusCode !== 200) return undefined;
     const etag = `"${createHash('sha256').update(answer.body).digest('base64url')}"`;
-    return { body: answer.body, etag, headers: { 'Content-Type': 'application/json; charset=utf-8' } };
+    return prepare({ body: answer.body, etag, type: 'application/json; charset=utf-8', cacheControl: undefined });
   }
 
+  let lastKeys: Document | undefined;
   function keys(): Document {
     const { body, etag, maxAgeSeconds } = jwksDocument();
-    const headers = { 'Cache-Control': `public, max-age=${maxAgeSeconds}`, 'Content-Type': 'application/jwk-set+json; charset=utf-8' };
-    return { body, etag, headers };
+    if (lastKeys?.etag !== etag)
+      lastKeys = prepare({ body, etag, type: 'application/jwk-set+json; charset=utf-8', cacheControl: `public, max-age=${maxAgeSeconds}` });
+    return lastKeys;
   }
 
   return {
@@ -70,17 +72,19 @@ export function createPublicDocuments({
   };
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { body, etag, headers }: Document): void {
+const prepare = (document: Omit<Document, 'bytes'>): Document => ({ ...document, bytes: Buffer.byteLength(document.body) });
+
+function send(request: IncomingMessage, response: ServerResponse, { body, bytes, etag, type, cacheControl }: Document): void {
   response.setHeader('Access-Control-Allow-Origin', '*');
   response.setHeader('ETag', etag);
-  const { 'Content-Type': type, ...others } = headers;
-  for (const [name, value] of Object.entries(others)) response.setHeader(name, value);
+  if (cacheControl !== undefined) response.setHeader('Cache-Control', cacheControl);
   // Whoever names the ETag has the document: fetch() sends `Cache-Control: no-cache` along with If-None-Match, which says nothing against it.
   if (holds(request.headers['if-none-match'] ?? '', etag)) {
     response.writeHead(304).end();
     return;
   }
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+  response.setHeader('Content-Type', type);
+  response.setHeader('Content-Length', bytes);
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 

@@ -47,17 +47,22 @@ export function createProviderHolder({
     get current() {
       return current.provider;
     },
-    async handle(request, response) {
+    handle(request, response) {
       // A key may have retired, in an emergency even, while this process heard nothing: it signs nothing then.
       const upToDate = isCurrent();
-      if (upToDate === true || (await upToDate)) return current.callback(request, response);
-      response
-        .writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '2' })
-        .end(JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server has fallen behind; try again shortly' }));
+      // Nearly always, and then nothing is waited for.
+      if (upToDate === true) return current.callback(request, response);
+      return Promise.resolve(upToDate).then((is) => (is ? current.callback(request, response) : refuse(response)));
     },
     rebuild() {
       current = build();
       log.info('signing keys changed: new requests get a new provider');
     },
   };
+}
+
+function refuse(response: Parameters<ProviderHolder['handle']>[1]): void {
+  response
+    .writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '2' })
+    .end(JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server has fallen behind; try again shortly' }));
 }
