@@ -2,15 +2,15 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Account, Accounts } from '../identity/index.js';
 import type { Beside } from './adapter/index.js';
 
-/** The accounts of tokens, read by the statement that reads the token. */
+/** The accounts of tokens and sessions, read by the statement that reads these. */
 export type TokenOwners = {
   beside: Beside;
-  /** The account of the token that this request has just read; once, since what is asked for again may have changed. */
+  /** The account of the token or session that this request has just read; once, since what is asked for again may have changed. */
   take(accountId: string): Account | undefined;
 };
 
-/** Where a token leads to its account. Introspection says of a token what the token says. */
-const ROUTES = new Set(['userinfo', 'token']);
+/** Where a token or a session leads to its account. Introspection says of a token what the token says. */
+const ROUTES = new Set(['userinfo', 'token', 'authorization']);
 
 export function createTokenOwners({ columns, join, read }: Accounts['beside']): TokenOwners {
   // On the request's own context: see the reader of artifacts.

@@ -109,9 +109,9 @@ describe.each(databases)('statements of an operation (%s)', (provider) => {
     expect(statements).toHaveLength(2);
   });
 
-  it('a sign-in of a session is five: the session, the account, the grant, the code, and its event in the audit log', async () => {
+  it('a sign-in of a session is four: the session with its account, the grant, the code, and its event in the audit log', async () => {
     const { browser } = await obtainTokens(server, shop);
-    expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(5);
+    expect(await count(async () => locationOf(await browser.open((await shop.begin()).url.href)))).toHaveLength(4);
   });
 
   it('a code is two: the code with its grant, session and account, and its exchange for two tokens', async () => {

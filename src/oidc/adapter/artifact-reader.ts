@@ -4,6 +4,8 @@ import type { StoredArtifact } from './artifact-rows.js';
 
 export type StoredGrant = { payload: string; revoked_at: Date | null };
 export type StoredSession = { uid: string; id_hash: string; payload: string; version: number; revoked_at: Date | null };
+/** A session's row, with when it was last saved. */
+export type SavedSession = StoredSession & { last_seen_at: Date };
 /** A token's row, with what a used refresh token was exchanged for. */
 export type StoredToken = StoredArtifact & { successor: string | null; successor_until: Date | null };
 
@@ -13,9 +15,11 @@ export type ArtifactReader = {
   /** The grant of the artifact that this request has just read; once, since what is asked for again may have changed. */
   takeGrant(id: string): StoredGrant | undefined;
   takeSession(uid: string): StoredSession | undefined;
+  /** The session of a cookie. */
+  findSession(idHash: string): Promise<SavedSession | undefined>;
 };
 
-/** What is read with a token for others, by the id of its account: columns whose names are not those below. */
+/** What is read with a token or a session for others, by the id of its account: columns whose names are not those below. */
 export type Beside = {
   columns: Sql;
   join(accountId: Sql): Sql;
@@ -53,7 +57,8 @@ export function createArtifactReader({ db, beside }: { db: Database; beside?: Be
     return ctx[COMPANIONS];
   }
 
-  const account = beside ? { columns: sql`, ${beside.columns}`, join: beside.join(sql`a.account_id`) } : undefined;
+  const accountOf = (accountId: Sql) => beside && { columns: sql`, ${beside.columns}`, join: beside.join(accountId) };
+  const [account, accountOfSession] = [accountOf(sql`a.account_id`), accountOf(sql`s.account_id`)];
   const nothing = { columns: noSql, join: noSql };
 
   const findJoined = (idHash: string, { columns, join } = nothing) =>
@@ -109,5 +114,14 @@ export function createArtifactReader({ db, beside }: { db: Database; beside?: Be
     },
     takeGrant: (id) => take<StoredGrant>('grants', id),
     takeSession: (uid) => take<StoredSession>('sessions', uid),
+    async findSession(idHash) {
+      const { ctx } = Provider;
+      const wanted = ctx && beside?.isWanted(ctx) ? beside : undefined;
+      const { columns, join } = (wanted && accountOfSession) ?? nothing;
+      const row = await db.find<SavedSession>(sql`SELECT s.uid, s.id_hash, s.payload, s.version, s.revoked_at, s.last_seen_at ${columns}
+        FROM sessions s ${join} WHERE s.id_hash = ${idHash}`);
+      if (ctx && row) wanted?.keep(ctx, row);
+      return row;
+    },
   };
 }

@@ -140,9 +140,7 @@ export function createSessionAdapter({ db, reader, codec, context, client: origi
 
   return {
     async find(id) {
-      const stored = await db.find<StoredSession & { last_seen_at: Date }>(sql`
-        SELECT uid, id_hash, payload, version, revoked_at, last_seen_at FROM sessions WHERE id_hash = ${idHashOf(id)}`);
-      const payload = wake(stored);
+      const payload = wake(await reader.findSession(idHashOf(id)));
       return payload?.jti === id ? payload : undefined;
     },
 
