@@ -17,8 +17,11 @@ ENV NODE_ENV=production \
     PORT=3000 \
     DATA_DIR=/data \
     UV_THREADPOOL_SIZE=8 \
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
     MALLOC_ARENA_MAX=1 \
-    NODE_OPTIONS=--max-semi-space-size=4
+    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_TRIM_THRESHOLD_=4194304 \
+    NODE_OPTIONS=--max-semi-space-size=8
 WORKDIR /app
 RUN install --directory --owner=node --group=node --mode=0700 /data
 # Owned by root and read by the server's user: the process cannot change its own code. Only /data is written.

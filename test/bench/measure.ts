@@ -45,13 +45,13 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
 
 /**
  * By operations as well as by time: how many it takes until the engine has compiled what is called depends on the machine, and one that is loaded
- * does few in a second.
+ * does few in a second. Each process compiles for itself.
  */
-async function warmUp({ load }: Side, { warmUpSeconds, warmUpOperations }: Plan): Promise<void> {
-  const deadline = performance.now() + MAX_WARM_UP_MS;
+async function warmUp({ load, processes }: Side, { warmUpSeconds, warmUpOperations }: Plan): Promise<void> {
+  const deadline = performance.now() + MAX_WARM_UP_MS * processes;
   let done = 0;
   for (let ms = warmUpSeconds * 1000; ; ms = 1000) {
     done += (await load.run({ milliseconds: ms })).operations;
-    if (done >= warmUpOperations || performance.now() > deadline) return;
+    if (done >= warmUpOperations * processes || performance.now() > deadline) return;
   }
 }

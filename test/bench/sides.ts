@@ -15,6 +15,8 @@ import { application, emailOf, HASH, ISSUER, PASSWORD, PEOPLE, resources, servic
 export type Side = {
   name: string;
   kind: 'ours' | 'yardstick';
+  /** that share the requests */
+  processes: number;
   port: number;
   meters: Meters;
   load: LoadGenerator;
@@ -37,7 +39,7 @@ export async function openYardstick(folder: string): Promise<Side> {
     meterPort: meters.port,
     logFile: path.join(folder, 'yardstick.log'),
   });
-  return sideOf('yardstick', 'yardstick', { port, meters, server });
+  return sideOf('yardstick', 'yardstick', { processes: 1, port, meters, server });
 }
 
 /** The server as it is built, with what an operator would set. Its files are in a folder of its own. */
@@ -110,17 +112,17 @@ export async function start({ name, env, folder }: Installation): Promise<Side> 
     meterPort: meters.port,
     logFile: path.join(folder, 'server.log'),
   });
-  return sideOf(name, 'ours', { port: Number(env.PORT), meters, server });
+  return sideOf(name, 'ours', { processes: Number(env.WORKERS ?? 1), port: Number(env.PORT), meters, server });
 }
 
 function sideOf(
   name: string,
   kind: Side['kind'],
-  { port, meters, server }: { port: number; meters: Meters; server: Awaited<ReturnType<typeof startServer>> },
+  { processes, port, meters, server }: { processes: number; port: number; meters: Meters; server: Awaited<ReturnType<typeof startServer>> },
 ): Side {
   const load = startLoadGenerator();
   return {
-    ...{ name, kind, port, meters, load, readyMs: server.readyMs },
+    ...{ name, kind, processes, port, meters, load, readyMs: server.readyMs },
     async stop() {
       load.stop();
       await server.stop();

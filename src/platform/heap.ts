@@ -1,0 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * By how much of what was alive at a full collection the heap grows until the next one. V8 itself lets it double and more, and before the first
+ * one grow by 150 MB, which stays with the process for longer than anybody needs it; NODE_OPTIONS cannot say it.
+ */
+const GROWING_PERCENT = 40;
+
+/** Keeps the old generation of the heap small. For the start of a process. */
+export function keepHeapSmall(): void {
+  setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
+}
