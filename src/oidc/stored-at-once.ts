@@ -12,11 +12,11 @@ const EXCHANGES: ReadonlySet<string> = new Set(['authorization_code', 'refresh_t
  * has it, so that what cannot be stored is refused like what fails in it, and nothing is reported that was not stored.
  */
 export function createExchangingProvider({ storeAfter }: Pick<TokenWrites, 'storeAfter'>): typeof Provider {
-  const storing = tellingUnavailable(storeAfter);
   return class ExchangingProvider extends Provider {
     // The library's constructor registers its own grants by this.
     override registerGrantType<Params extends object>(...[name, handler, ...rest]: Registration<Params>): void {
-      const exchange: typeof handler = (ctx) => storing(async () => handler(ctx));
+      // What the handler asks elsewhere, as the keys of a client, may be out of reach without the database being so.
+      const exchange: typeof handler = (ctx) => storeAfter(async () => handler(ctx), tellingUnavailable);
       super.registerGrantType(name, EXCHANGES.has(name) ? exchange : handler, ...rest);
     }
   };

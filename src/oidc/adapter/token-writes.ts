@@ -16,16 +16,22 @@ export type TokenSave = { row: ArtifactRow; alone(): Promise<void> };
 
 type Waiting = { use?: TokenUse; saves: TokenSave[] };
 
+type Store = (writes: Waiting) => Promise<void>;
+
 /**
  * What a request to the token endpoint gives is stored when all of it has been made, by one statement: what the request brought is used up, and its
  * tokens are there, or neither. So a request that is refused half way has used up nothing, and one that is granted waits for the disk once.
  */
 export type TokenWrites = {
-  /** Runs what makes the tokens; resolves when they are stored. @throws what the storing throws, as if the last of the saves had */
-  storeAfter(make: () => Promise<void>): Promise<void>;
+  /**
+   * Runs what makes the tokens; resolves when they are stored.
+   * @param asOwn what says of the storing, and of nothing else, how it failed
+   * @throws what making and storing throw
+   */
+  storeAfter(make: () => Promise<void>, asOwn?: (store: Store) => Store): Promise<void>;
   /** Where the request of this moment collects what it writes; undefined outside of `storeAfter`: everything is stored at once then. */
   waiting(): Waiting | undefined;
-  store(writes: Waiting): Promise<void>;
+  store: Store;
 };
 
 export function createTokenWrites({ db }: { db: Database }): TokenWrites {
@@ -46,7 +52,7 @@ export function createTokenWrites({ db }: { db: Database }): TokenWrites {
   return {
     store,
     waiting: () => (Provider.ctx as WithWaiting | undefined)?.[WAITING],
-    async storeAfter(make) {
+    async storeAfter(make, asOwn = (each) => each) {
       const ctx = Provider.ctx as WithWaiting | undefined;
       if (!ctx) return make();
       const waiting: Waiting = { saves: [] };
@@ -56,7 +62,7 @@ export function createTokenWrites({ db }: { db: Database }): TokenWrites {
       } finally {
         ctx[WAITING] = undefined;
       }
-      await store(waiting);
+      await asOwn(store)(waiting);
     },
   };
 }
