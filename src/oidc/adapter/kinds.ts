@@ -67,7 +67,8 @@ const firstGrantTypes = new Set(['authorization_code', 'device_code', 'ciba', 'p
  * Such a token may find its grant already dead: somebody redeemed the same code a moment later and, as the rule says, revoked what the code
  * gave. The redemption happened when the code was consumed, and that succeeded; so its client is answered 200, with tokens that were never
  * stored: exactly what it would see had the second redemption come one millisecond after its answer ("one 200, then dead"). Refusing here
- * instead would let anybody who replays a code fast enough turn one success into none.
+ * instead would let anybody who replays a code fast enough turn one success into none. Where a code is used up by the statement that stores its tokens
+ * (token-writes.ts) this cannot happen; device codes and backchannel requests are used up before.
  */
 export function isFirstFruit(kind: ArtifactKind, gty: string | undefined): boolean {
   return (kind === 'AccessToken' || kind === 'RefreshToken') && gty !== undefined && firstGrantTypes.has(gty);
