@@ -25,7 +25,7 @@ type Waiting = { statement: Statement; done: Done<number> };
  *
  * - Transactions stay on this connection. The library gives its connection to each transaction, opens another one, and leaves the first to the
  *   garbage collector, which does not see that it holds megabytes.
- * - Writes that come in the same turn of the event loop are committed together. Each is atomic by itself as before, and none is answered before
+ * - Writes that come in the same turn of the event loop, or in turns that follow at once, are committed together. Each is atomic by itself as before, and none is answered before
  *   it is on the disk; only the waiting for the disk, which costs more than the write, is shared.
  */
 export function openSqliteConnection({ url, timeout }: { url: string; timeout: number }): SqliteConnection {
@@ -33,6 +33,8 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
   /** Resolves when the transaction that is open has ended. */
   let transaction: Promise<void> | undefined;
   const waiting: Waiting[] = [];
+  /** How many there were a turn ago, while more are coming. */
+  let gathered = 1;
 
   const reader =
     <Result>(read: (statement: Statement) => Result) =>
@@ -84,6 +86,13 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
       transaction.then(flush);
       return;
     }
+    // A commit costs as much as several writes, so it waits a turn while each brings another one. One alone never does.
+    if (waiting.length > gathered && waiting.length < MAX_GROUP) {
+      gathered = waiting.length;
+      setImmediate(flush);
+      return;
+    }
+    gathered = 1;
     const group = waiting.splice(0, MAX_GROUP);
     if (waiting.length > 0) setImmediate(flush);
     const [first] = group;
