@@ -24,6 +24,7 @@ export type DirectDriver = {
   write(statement: DirectStatement, done: Done<number>): void;
 };
 
+/** For whoever has to wait for what calls back. */
 export const promiseOf = <Result>(start: (done: Done<Result>) => void): Promise<Result> =>
   new Promise((resolve, reject) => {
     start((error, result) => (error === null ? resolve(result as Result) : reject(error)));

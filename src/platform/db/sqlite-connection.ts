@@ -25,8 +25,8 @@ type Waiting = { statement: Statement; done: Done<number> };
  *
  * - Transactions stay on this connection. The library gives its connection to each transaction, opens another one, and leaves the first to the
  *   garbage collector, which does not see that it holds megabytes.
- * - Writes that come in the same turn of the event loop, or in turns that follow at once, are committed together. Each is atomic by itself as before, and none is answered before
- *   it is on the disk; only the waiting for the disk, which costs more than the write, is shared.
+ * - Writes that come in the same turn of the event loop, or in turns that follow at once, are committed together. Each is atomic by itself, and
+ *   none is answered before it is on the disk; only the waiting for the disk, which costs more than the write, is shared.
  */
 export function openSqliteConnection({ url, timeout }: { url: string; timeout: number }): SqliteConnection {
   const { run, write, readAll, readFirst, executeScript, reconnect, close } = openSqliteStatements(fileOf(url), { timeout });
