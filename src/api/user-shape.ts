@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Account, highestRole } from '../identity/index.js';
+import { type Account, accountData } from '../identity/index.js';
 
 /** An account as the JSON API tells it. */
 export const userSchema = z
@@ -20,18 +20,4 @@ export const userSchema = z
 
 export type User = z.output<typeof userSchema>;
 
-export function toUser(account: Account): User {
-  return {
-    id: account.id,
-    email: account.email,
-    username: account.username,
-    first_name: account.firstName,
-    last_name: account.lastName,
-    full_name: account.fullName,
-    role: highestRole(account.roles),
-    roles: account.roles,
-    is_active: account.status === 'active',
-    is_verified: account.emailVerifiedAt !== null,
-    created_at: account.createdAt.toISOString(),
-  };
-}
+export const toUser: (account: Account) => User = accountData;

@@ -4,22 +4,8 @@ import { CliError } from './failure.js';
 
 /** An account as programs see it, by the names of the JSON API. */
 export async function dataOfAccount(account: Account) {
-  const { highestRole } = await import('../identity/index.js');
-  return {
-    id: account.id,
-    email: account.email,
-    username: account.username,
-    first_name: account.firstName,
-    last_name: account.lastName,
-    full_name: account.fullName,
-    role: highestRole(account.roles),
-    roles: account.roles,
-    is_active: account.status === 'active',
-    is_verified: account.emailVerifiedAt !== null,
-    has_password: account.hasPassword,
-    created_at: account.createdAt.toISOString(),
-    updated_at: account.updatedAt.toISOString(),
-  };
+  const { accountData } = await import('../identity/index.js');
+  return { ...accountData(account), has_password: account.hasPassword, updated_at: account.updatedAt.toISOString() };
 }
 
 /** The id of whom an operator means. Of an account that is gone nothing else is known, so what names nobody is taken for one. */

@@ -31,6 +31,7 @@ import { createUserImport, type UserImport } from './user-import/index.js';
 
 export type { AccountAdministration, AccountUpdate, Actor, AdministeredAccount } from './account-administration/index.js';
 export type { AccountCreation } from './account-creation/index.js';
+export { accountData } from './account-data.js';
 export type { AccountStatistics } from './account-statistics/index.js';
 export { type Account, type AccountPage, type AccountQuery, type Accounts, displayNameOf, type ProfileInput } from './accounts/index.js';
 export {
@@ -50,7 +51,7 @@ export type { PasswordChange } from './password-change/index.js';
 export { MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, type PasswordAssessment, type PasswordScheme, type Passwords } from './passwords/index.js';
 export type { Recovery } from './recovery/index.js';
 export type { Registration } from './registration/index.js';
-export { builtInRoles, highestRole, type Permission, permissions, type Roles } from './roles/index.js';
+export { builtInRoles, type Permission, permissions, type Roles } from './roles/index.js';
 export type { SessionEnder } from './session-ender.js';
 export type { SignInTickets, TicketHolder } from './sign-in-tickets/index.js';
 export { IMPORT_MEMBERS, type ImportLine, type ImportSummary, type RejectedLine } from './user-import/index.js';

@@ -1,3 +1,4 @@
+/** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
 import type { Config } from '../config/index.js';
 import type { Accounts } from '../identity/index.js';
 import type { Audit } from '../platform/audit/index.js';
@@ -26,7 +27,6 @@ import type { Clients } from './clients/index.js';
 import { createPairwiseSubject, type PairwiseSubject } from './pairwise-subjects.js';
 import { createRefusals, type Refusals } from './refusals/index.js';
 import { createRequestContexts, type RequestContexts } from './request-context.js';
-/** Where oidc-provider keeps what it knows, and what is told around it: who asks, what was used twice, what became of an interaction. */
 import type { Resources } from './resources/index.js';
 import { createTokenOwners, type TokenOwners } from './token-owners.js';
 import { createTokenReuseReport, type TokenReuseDeps } from './token-reuse.js';

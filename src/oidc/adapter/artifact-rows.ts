@@ -66,8 +66,6 @@ export function columnsOf(
   };
 }
 
-const PLACES = [sql`0`, sql`1`, sql`2`] as const;
-
 /** Saves an artifact unless that would revive it, hand it to another account, or outlive its grant. One statement; 0 rows: refused. */
 export function saveStatement(db: Database, row: ArtifactRow, at: Date): Sql {
   const sameOwner =
@@ -114,6 +112,9 @@ export type Used = {
 export const consumeStatement = ({ idHash, kind }: Pick<Used, 'idHash' | 'kind'>): Sql =>
   sql`UPDATE artifacts SET consumed_at = ${nowDate()}
     WHERE id_hash = ${idHash} AND kind = ${kind} AND consumed_at IS NULL AND revoked_at IS NULL`;
+
+/** The order of an exchange: two tokens at most, then what is used up. As text, so that the statement is the same for each exchange. */
+const PLACES = [sql`0`, sql`1`, sql`2`] as const;
 
 /**
  * Uses up a code or a refresh token and saves what it is exchanged for, in one statement: all of it or nothing. As many rows as there are tokens and

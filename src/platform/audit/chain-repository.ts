@@ -75,7 +75,7 @@ export function createChainRepository(db: Database) {
     setLinks(rows: readonly { id: string; sequence: number; link: string }[], tx: Transaction): Promise<number> {
       return tx.$executeRaw`
         UPDATE audit_events SET sequence = CAST(places.value ->> 'sequence' AS bigint), link = places.value ->> 'link'
-        FROM ${db.jsonRows(rows)} AS places WHERE audit_events.id = places.value ->> 'id' 
+        FROM ${db.jsonRows(rows)} AS places WHERE audit_events.id = places.value ->> 'id'
           AND ${db.notLeading(sql`audit_events.sequence`)} IS NULL`;
     },
     /** Chained events after a place (and, of those in one place, after an id), in order. */

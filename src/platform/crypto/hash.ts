@@ -6,7 +6,7 @@ export function randomId(bytes = 32): string {
 }
 
 /**
- * Random bytes from a store of them, for what is no bearer value and drawn for every request (nonces of pages, ids of traces): asking OpenSSL for a
+ * Random bytes from a store of them, for what is no bearer value and drawn for every request (nonces of pages and of sealing, ids of traces): asking OpenSSL for a
  * few bytes costs as much as for thousands.
  */
 export const drawBytes = (count: number): Buffer => draw(count, (store, from) => store.subarray(from, from + count));
