@@ -129,6 +129,32 @@ describe('a transaction on SQLite', () => {
       expect(await names()).toEqual(['a', 'b']);
     });
 
+    it('wait for the transaction that is open, not for those after it too, however many more of them come', async () => {
+      const own = openSqliteConnection({ url: test.url, timeout: 200 });
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      let ended = 0;
+      const endedBefore: number[] = [];
+      const write = async (name: string) => {
+        await own.write({ sql: 'INSERT INTO roles (name, description) VALUES (?, ?)', args: [name, name] });
+        endedBefore.push(ended);
+      };
+      let transaction = await own.client.transaction('deferred');
+      const writes = [write('first')];
+      for (let round = 1; round <= 5; round++) {
+        writes.push(write(`role ${round}`));
+        await turn();
+        await transaction.commit();
+        ended = round;
+        // At once, as where several wait for Prisma's adapter.
+        transaction = await own.client.transaction('deferred');
+        await turn();
+      }
+      await transaction.rollback();
+      await Promise.all(writes);
+      own.client.close();
+      expect(endedBefore).toEqual([1, 1, 2, 3, 4, 5]);
+    });
+
     it('are there for another connection when they are answered', async () => {
       const other = await openDatabase({ url: test.url });
       try {

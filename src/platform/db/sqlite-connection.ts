@@ -83,6 +83,8 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
 
   function flush(): void {
     if (transaction) {
+      // What waits for it gathers meanwhile. With a turn more afterwards the next transaction would have begun, and the one after that.
+      gathered = MAX_GROUP;
       transaction.then(flush);
       return;
     }
