@@ -1,5 +1,9 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDatabase, sql, troubleOf } from '../../src/platform/db/index.js';
+import { openCurrentDatabase, openDatabase, type Sql, sql, troubleOf } from '../../src/platform/db/index.js';
+import { root } from '../../src/platform/installation.js';
+import { createLogger } from '../../src/platform/log/index.js';
+import { createRequestScope, inRequestScope } from '../../src/platform/trace/index.js';
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
 import { times } from '../support/storage.js';
 
@@ -76,6 +80,35 @@ describe.each(databases)('a statement that goes past the client (%s)', (provider
   it('misses no value in silence', async () => {
     for (const ask of [test.db.find, test.db.query, test.db.execute]) {
       await expect(ask(counter(undefined as never))).rejects.toThrow('a parameter of a statement is missing');
+    }
+  });
+
+  it("that was slow is told as its own request's, whichever request opened the connection or began the commit that others share", async () => {
+    const told: unknown[] = [];
+    const stream = { write: (line: string) => void told.push(JSON.parse(line)) };
+    const own = await openCurrentDatabase({
+      url: test.url,
+      directory: path.join(root, 'prisma'),
+      log: createLogger({ level: 'warn', format: 'json', stream }),
+      poolSize: 1,
+      // All of them are.
+      slow: { fromMs: Number.MIN_VALUE, count() {} },
+    });
+    const update = (note: Sql) => sql`UPDATE limit_counters SET level = 3 WHERE key = (SELECT ${note})`;
+    const work = [
+      () => own.find(sql`SELECT key AS request0 FROM limit_counters LIMIT 1`),
+      () => own.query(sql`SELECT key AS request1 FROM limit_counters LIMIT 1`),
+      () => own.execute(update(sql`'none' AS request2`)),
+      () => own.execute(update(sql`'none' AS request3`)),
+    ];
+    try {
+      await Promise.all(work.map((each, index) => inRequestScope(createRequestScope(`request${index}`, undefined), each)));
+    } finally {
+      await own.close();
+    }
+    for (const index of work.keys()) {
+      const request = `request${index}`;
+      expect(told).toContainEqual(expect.objectContaining({ request_id: request, statement: expect.stringContaining(`AS ${request}`) }));
     }
   });
 

@@ -1,4 +1,5 @@
 import type { Logger } from '../log/index.js';
+import { inRequestScope } from '../trace/index.js';
 import { type Database, openDatabase } from './database.js';
 import { migrate } from './migrate.js';
 import type { DatabaseTrouble } from './trouble.js';
@@ -39,18 +40,17 @@ export async function openCurrentDatabase({
   return openDatabase({
     url,
     ...(poolSize ? { poolSize } : {}),
-    onStatement(seconds, text) {
+    onStatement(seconds, text, request) {
       onStatement?.(seconds);
       if (!slow || slow.fromMs === 0 || seconds * 1000 < slow.fromMs) return;
       slow.count();
-      log.warn(
-        { ms: Math.round(seconds * 1000), statement: text?.replace(/\s+/g, ' ').slice(0, MAX_STATEMENT_CHARS) },
-        'a statement was slow',
-      );
+      const statement = text?.replace(/\s+/g, ' ').slice(0, MAX_STATEMENT_CHARS);
+      inRequestScope(request, () => log.warn({ ms: Math.round(seconds * 1000), statement }, 'a statement was slow'));
     },
     outage: {
       began: (trouble, error) => log.error({ err: error, trouble }, OUTAGES[trouble]),
-      ended: (trouble) => log.info({ trouble }, 'the database is back'),
+      // Nobody's: heard by whatever asked first.
+      ended: (trouble) => inRequestScope(undefined, () => log.info({ trouble }, 'the database is back')),
     },
   });
 }

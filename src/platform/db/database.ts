@@ -7,7 +7,7 @@ import { PostgresqlAdapter } from './postgresql-adapter.js';
 import { compileQueryCompilerOnce } from './query-compiler.js';
 import { SqliteAdapter } from './sqlite-adapter.js';
 import { createVitals, type OutageListener } from './vitals.js';
-import { watchStatements } from './watch.js';
+import { type StatementWatcher, watchStatements } from './watch.js';
 
 /** What a query can be run on: the client or an open transaction. */
 export type Transaction = Prisma.TransactionClient;
@@ -91,8 +91,8 @@ export async function openDatabase({
   url: string;
   poolSize?: number;
   outage?: OutageListener;
-  /** hears how many seconds each statement took, and its text, which has no values in it */
-  onStatement?: (seconds: number, text: string | undefined) => void;
+  /** hears how many seconds each statement took, its text, which has no values in it, and the request it was sent for */
+  onStatement?: StatementWatcher['took'];
 }): Promise<Database> {
   const provider = databaseProviderOf(url);
   compileQueryCompilerOnce();
