@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBackchannelRequests } from '../../src/oidc/adapter/index.js';
 import { nowSeconds } from '../../src/platform/clock.js';
 import { randomId } from '../../src/platform/crypto/index.js';
 import { databases } from '../support/database.js';
@@ -165,6 +166,34 @@ describe.each(databases)('everything of somebody ended on %s', (provider) => {
       await settle([approve(), store.sessions.endAll(accountId)]);
       expect(await living({ accountId })).toBe(0);
       expect((await store.adapter('DeviceCode').find(device))?.grantId).toBeUndefined();
+    }
+  });
+
+  it.each(['everything', 'its grant'])('a backchannel request that is approved while %s ends gives nothing', async (what) => {
+    const requests = createBackchannelRequests(store);
+    for (let round = 0; round < ROUNDS; round++) {
+      const accountId = await addAccount();
+      const [jti, cookie] = [randomId(), randomId()];
+      const sessionUid = `uid-${cookie}`;
+      const asked = {
+        ...examplePayload('BackchannelAuthenticationRequest', jti, { accountId, grantId: undefined, sessionUid: undefined }),
+        jti,
+      };
+      await store.adapter('BackchannelAuthenticationRequest').upsert(jti, asked, 600);
+      await store.adapter('Session').upsert(cookie, examplePayload('Session', cookie, { accountId, uid: sessionUid }), 600);
+      const grantId = await grantIn(accountId, sessionUid);
+      // In one transaction with what tells the application, as the page of the question has it.
+      const approve = () =>
+        requests.decide(
+          asked,
+          { sessionUid, grantId, authTime: nowSeconds() },
+          (stored) => store.db.client.$executeRaw`SELECT 1 WHERE ${stored}`,
+        );
+      const end = () => (what === 'everything' ? store.sessions.endAll(accountId) : store.grants.revoke(grantId));
+      const { errors } = await settle(round % 2 ? [approve(), end()] : [end(), approve()]);
+      expect(errors).toEqual([]);
+      const { grantId: given } = (await store.adapter('BackchannelAuthenticationRequest').find(jti)) ?? {};
+      expect(given, `round ${round}`).toBeUndefined();
     }
   });
 

@@ -65,10 +65,11 @@ export function createBackchannelRequests({
 
     async decide({ consumed: _consumed, ...request }, decision, alongside) {
       const row = toRow(request.jti, { ...request, ...decision }, undefined);
+      // Held, as by every save that rests on a grant: whoever ends it waits until this row rests on it, and so finds it.
       const granted =
         row.grantId === null
           ? noSql
-          : sql`AND EXISTS (SELECT 1 FROM grants WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL)`;
+          : sql`AND EXISTS (SELECT 1 FROM grants WHERE grants.id = ${row.grantId} AND grants.revoked_at IS NULL ${db.lockRows})`;
       const update = client.$executeRaw`UPDATE artifacts
         SET grant_id = ${row.grantId}, session_uid = ${decision.sessionUid}, payload = ${row.payload}
         WHERE id_hash = ${row.idHash} AND kind = ${KIND} AND account_id = ${row.accountId} AND session_uid IS NULL
