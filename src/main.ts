@@ -3,13 +3,13 @@ import { inspect } from 'node:util';
 import { ConfigurationError, isDebugging, loadConfig } from './config/index.js';
 import { createSupervisor, isWorker, STOP_TIMEOUT_MS } from './platform/cluster/index.js';
 import { AppError } from './platform/errors.js';
-import { keepHeapSmall } from './platform/heap.js';
+import { tuneHeap } from './platform/heap.js';
 import { createLogger } from './platform/log/index.js';
 import { openMetricsPort } from './platform/metrics/index.js';
 import { describeSystemFailure } from './platform/system-failure.js';
 
 async function main(): Promise<void> {
-  keepHeapSmall();
+  tuneHeap();
   const config = loadConfig();
   if (config.workers === 1 || isWorker()) {
     // The supervisor needs none of what serving needs, so it stays small.

@@ -6,7 +6,11 @@ import { setFlagsFromString } from 'node:v8';
  */
 const GROWING_PERCENT = 40;
 
-/** Keeps the old generation of the heap small. For the start of a process. */
-export function keepHeapSmall(): void {
+/**
+ * Keeps the old generation of the heap small, and collects the young one on the thread that runs anyway: of a few megabytes little is alive, and
+ * waking other threads for it costs more than they take over (7 % of the processor time of a request). For the start of a process.
+ */
+export function tuneHeap(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
+  setFlagsFromString('--no-parallel-scavenge');
 }
