@@ -5,7 +5,7 @@ import { createApi, createClientRegistrationRoutes, createProbeRoutes } from './
 import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { createCiba } from './oidc/ciba/index.js';
-import { buildConfiguration, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
+import { buildConfiguration, isProgramPath, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createPublicDocuments } from './oidc/documents.js';
 import { createProviderExtensions } from './oidc/extensions.js';
@@ -33,7 +33,15 @@ import { createRecoveryPages } from './pages/recovery/index.js';
 import { createRegistrationPages } from './pages/registration/index.js';
 import { createStartPages } from './pages/start/index.js';
 import { createHealth, type Health } from './platform/health/index.js';
-import { cookieNames, createAdmission, createCsrf, createHardening, createObservation, serveAssets } from './platform/http/index.js';
+import {
+  cookieNames,
+  createAdmission,
+  createCsrf,
+  createHardening,
+  createObservation,
+  pathOf,
+  serveAssets,
+} from './platform/http/index.js';
 import type { Services } from './services.js';
 
 export type App = {
@@ -282,14 +290,20 @@ export function createApp(services: Services): App {
     firstParty,
     handle(request, response) {
       if (!admit(request, response)) return;
-      harden(response);
+      harden.begin(response);
+      const forProgram = isProgramPath(pathOf(request));
       observe(request, response, () => {
-        const ours = () => void callback(request, response);
-        const theirs = () =>
-          void provider.handle(request, response).catch((error: unknown) => {
+        const ours = () => {
+          harden.page(response);
+          callback(request, response);
+        };
+        const theirs = () => {
+          if (!forProgram) harden.page(response);
+          provider.handle(request, response).catch((error: unknown) => {
             failures.set(response, error);
             ours();
           });
+        };
         if (documents.answer(request, response, theirs)) return;
         // What the library answers alone needs nothing of what stands around our pages, but where it fails.
         if (provider.answersAlone(request)) theirs();

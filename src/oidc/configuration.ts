@@ -57,12 +57,14 @@ export const REGISTRATION_PATH = '/connect/register';
 /** Of the server itself; resource servers have their own. */
 export const supportedScopes = ['openid', 'offline_access', 'profile', 'email', 'roles', 'permissions'] as const;
 
+/** The same document (OpenID Connect Discovery 1.0; RFC 8414). */
+export const DISCOVERY_PATHS: readonly string[] = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
+
 const exactPaths = new Set<string>([
   ...Object.values(routes),
   `${routes.end_session}/confirm`,
   `${routes.end_session}/success`,
-  '/.well-known/openid-configuration',
-  '/.well-known/oauth-authorization-server',
+  ...DISCOVERY_PATHS,
 ]);
 
 /** Not with a slash at the end: the library's router would take that for the page itself, past all that is decided by its path. */
@@ -71,6 +73,21 @@ const deviceResumePath = new RegExp(`^${routes.code_verification}/[A-Za-z0-9_-]+
 /** True for the paths that oidc-provider answers; all others are ours. */
 export const isProviderPath = (path: string): boolean =>
   exactPaths.has(path) || path.startsWith(`${routes.authorization}/`) || deviceResumePath.test(path);
+
+const programPaths = new Set<string>([
+  routes.token,
+  routes.userinfo,
+  routes.introspection,
+  routes.revocation,
+  routes.pushed_authorization_request,
+  routes.device_authorization,
+  routes.backchannel_authentication,
+  routes.jwks,
+  ...DISCOVERY_PATHS,
+]);
+
+/** True for paths of oidc-provider that only programs ask: their answers are JSON, and no browser shows them. */
+export const isProgramPath = (path: string): boolean => programPaths.has(path);
 
 /** The name under which requests to a path of oidc-provider are counted; undefined for all others. */
 export function providerRouteOf(path: string): string | undefined {

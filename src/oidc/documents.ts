@@ -3,14 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inject } from 'light-my-request';
 import type Provider from 'oidc-provider';
 import { pathOf } from '../platform/http/index.js';
-import { routes } from './configuration.js';
+import { DISCOVERY_PATHS, routes } from './configuration.js';
 import type { ProviderHolder } from './provider.js';
 
 export type JwksDocument = { body: string; etag: string; maxAgeSeconds: number };
 
 type Document = { body: string; bytes: number; etag: string; type: string; cacheControl: string | undefined };
-
-const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
 
 export type PublicDocuments = {
   /** Answers a request for a document; false for every other request. @param otherwise answers it where the document cannot be told just now */
@@ -64,7 +62,7 @@ export function createPublicDocuments({
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
       const path = pathOf(request);
       if (path === routes.jwks) send(request, response, keys());
-      else if (DISCOVERY.includes(path)) {
+      else if (DISCOVERY_PATHS.includes(path)) {
         void discovery(path).then((document) => (document ? send(request, response, document) : otherwise()), otherwise);
       } else return false;
       return true;

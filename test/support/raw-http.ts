@@ -70,19 +70,29 @@ export const postForm = (
     body: typeof fields === 'string' ? fields : new URLSearchParams(fields).toString(),
   });
 
-/** The headers that keep a sign-in page its own, on whatever is answered. */
+/** The headers that keep any answer from being run, framed or taken for something else; and a sign-in page its own. */
 export function expectHardened({ headers }: Answer, label = ''): void {
   const csp = String(headers['content-security-policy']);
   expect(csp, label).toContain("default-src 'none'");
   expect(csp, label).toContain("frame-ancestors 'none'");
   expect(csp, label).toContain("base-uri 'none'");
-  expect(csp, label).toMatch(/script-src 'self' 'nonce-[\w+/=]{20,}'/);
   expect(csp, label).not.toContain('unsafe-');
   expect(headers['x-content-type-options'], label).toBe('nosniff');
   expect(headers['x-frame-options'], label).toBe('DENY');
-  expect(headers['referrer-policy'], label).toBe('same-origin');
   expect(headers['x-powered-by'], label).toBeUndefined();
+  if (isForPrograms(csp)) {
+    expect(csp, label).toContain("form-action 'none'");
+    if (headers['content-type'] !== undefined) expect(headers['content-type'], label).toMatch(/^application\/(jwk-set\+)?json/);
+    return;
+  }
+  expect(csp, label).toMatch(/script-src 'self' 'nonce-[\w+/=]{20,}'/);
+  expect(headers['referrer-policy'], label).toBe('same-origin');
+  expect(headers['cross-origin-opener-policy'], label).toBe('same-origin');
+  expect(headers['permissions-policy'], label).toContain('camera=()');
 }
+
+/** A policy that lets nothing load at all: for answers that no browser shows. */
+const isForPrograms = (csp: string) => !csp.includes('script-src');
 
 /** What a refusal may never hold: where the code is, and what it was made of. */
 export function expectNoInternals({ body }: Answer, label = ''): void {

@@ -14,6 +14,7 @@ export {
   allowImage,
   createHardening,
   findRequestId,
+  type Hardening,
   nonceOf,
   requestIdOf,
   securityHeaders,
