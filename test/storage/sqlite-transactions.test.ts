@@ -155,6 +155,27 @@ describe('a transaction on SQLite', () => {
       expect(endedBefore).toEqual([1, 1, 2, 3, 4, 5]);
     });
 
+    it.each([
+      [
+        'the commit fails',
+        'CREATE TABLE parts (of TEXT REFERENCES roles (name) DEFERRABLE INITIALLY DEFERRED)',
+        "INSERT INTO parts VALUES ('nowhere')",
+      ],
+      ['there is no space', 'PRAGMA page_count', "INSERT INTO roles (name, description) VALUES ('large', hex(zeroblob(4000000)))"],
+    ])('are answered by what is on the disk where %s', async (_, before, failing) => {
+      const own = openSqliteConnection({ url: test.url, timeout: 200 });
+      await own.client.executeMultiple(before);
+      const { rows } = await own.client.execute({ sql: 'PRAGMA page_count', args: [] });
+      await own.client.execute({ sql: `PRAGMA max_page_count = ${Number(rows[0]?.[0]) + 20}`, args: [] });
+      const insertion = (name: string) => ({ sql: 'INSERT INTO roles (name, description) VALUES (?, ?)', args: [name, name] });
+      const outcomes = await Promise.allSettled([insertion('a'), { sql: failing, args: [] }, insertion('b')].map(own.write));
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(await names()).toEqual(['a', 'b']);
+      await own.write(insertion('c'));
+      expect(await names()).toEqual(['a', 'b', 'c']);
+      own.client.close();
+    });
+
     it('are there for another connection when they are answered', async () => {
       const other = await openDatabase({ url: test.url });
       try {
