@@ -5,11 +5,12 @@ import { createApi, createClientRegistrationRoutes, createProbeRoutes } from './
 import { linksOf, MIN_PASSWORD_CHARS } from './identity/index.js';
 import { createBrowserSessions } from './oidc/browser-session.js';
 import { createCiba } from './oidc/ciba/index.js';
-import { buildConfiguration, isProgramPath, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
+import { buildConfiguration, providerRouteOf, REGISTRATION_PATH, routes } from './oidc/configuration.js';
 import { createDeviceFlow } from './oidc/device/index.js';
 import { createPublicDocuments } from './oidc/documents.js';
 import { createProviderExtensions } from './oidc/extensions.js';
 import { createFirstParty, createFirstPartyGrant, type FirstParty, firstPartyResource } from './oidc/first-party/index.js';
+import { createFrontDoor } from './oidc/front-door.js';
 import { createInteractions } from './oidc/interactions.js';
 import { mountProvider } from './oidc/mount.js';
 import { pacePolling } from './oidc/polling.js';
@@ -33,15 +34,7 @@ import { createRecoveryPages } from './pages/recovery/index.js';
 import { createRegistrationPages } from './pages/registration/index.js';
 import { createStartPages } from './pages/start/index.js';
 import { createHealth, type Health } from './platform/health/index.js';
-import {
-  cookieNames,
-  createAdmission,
-  createCsrf,
-  createHardening,
-  createObservation,
-  pathOf,
-  serveAssets,
-} from './platform/http/index.js';
+import { cookieNames, createAdmission, createCsrf, createHardening, createObservation, serveAssets } from './platform/http/index.js';
 import type { Services } from './services.js';
 
 export type App = {
@@ -283,7 +276,10 @@ export function createApp(services: Services): App {
     redirect: development,
     echo: services.echo,
   });
-  const callback = koa.callback();
+  const answer = createFrontDoor({
+    ...{ harden, documents, provider, pages: koa.callback() },
+    failed: (response, error) => void failures.set(response, error),
+  });
   return {
     health,
     provider: holder,
@@ -291,24 +287,7 @@ export function createApp(services: Services): App {
     handle(request, response) {
       if (!admit(request, response)) return;
       harden.begin(response);
-      const forProgram = isProgramPath(pathOf(request));
-      observe(request, response, () => {
-        const ours = () => {
-          harden.page(response);
-          callback(request, response);
-        };
-        const theirs = () => {
-          if (!forProgram) harden.page(response);
-          provider.handle(request, response).catch((error: unknown) => {
-            failures.set(response, error);
-            ours();
-          });
-        };
-        if (documents.answer(request, response, theirs)) return;
-        // What the library answers alone needs nothing of what stands around our pages, but where it fails.
-        if (provider.answersAlone(request)) theirs();
-        else ours();
-      });
+      observe(request, response, () => answer(request, response));
     },
   };
 }
