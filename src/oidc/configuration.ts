@@ -186,7 +186,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     findAccount: tellingUnavailable((ctx: unknown, accountId: string) =>
       deps.findAccount(accountId).then((account) => {
         if (!account) return isBackchannelRequest(ctx) ? nobody(accountId) : undefined;
-        return toProviderAccount(account, deps.roles.permissionsOf);
+        return toProviderAccount(account, tellingUnavailable(deps.roles.permissionsOf));
       }),
     ),
     loadExistingGrant: tellingUnavailable(createLoadExistingGrant({ consents: deps.consents, requests: deps.requests })),

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { API } from '../support/declarations.js';
 import { createRelyingParty, obtainTokens, type RelyingParty, startDeclaredServer } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
@@ -55,6 +55,24 @@ describe('roles and permissions', () => {
     const order = await oidc.refreshTokenGrant(ours.config, orders.tokens.refresh_token ?? '', { resource: API });
     expect(decodeJwt(order.access_token)).not.toHaveProperty('roles');
     expect(decodeJwt(order.access_token)).not.toHaveProperty('permissions');
+  });
+
+  test('that the database does not tell just now are no failure of ours: 503, and the refresh token is good afterwards', async () => {
+    const { tokens, accountId } = await signIn('openid permissions');
+    const { db } = server.services;
+    const query = db.query;
+    const away = vi.spyOn(db, 'query').mockImplementation((statement) => {
+      const isAway = statement.sql.includes('FROM account_roles');
+      return isAway ? Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' })) : query(statement);
+    });
+    const authorization = `Bearer ${tokens.access_token}`;
+    const told = await fetch(`${server.url}/userinfo`, { headers: { authorization } });
+    expect({ status: told.status, retryAfter: told.headers.get('retry-after') }).toEqual({ status: 503, retryAfter: '2' });
+    const refresh = () => oidc.refreshTokenGrant(ours.config, tokens.refresh_token ?? '');
+    const refused = await refresh().catch((error: Error) => error.cause as Response);
+    expect(refused).toHaveProperty('status', 503);
+    away.mockRestore();
+    expect(await oidc.fetchUserInfo(ours.config, (await refresh()).access_token, accountId)).toHaveProperty('permissions');
   });
 
   test('change at the next refresh', async () => {
