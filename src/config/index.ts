@@ -113,7 +113,10 @@ export function loadConfig(environment: Environment = process.env, { root = proc
 /** Whether whoever runs this wants to see the inside of failures, known also where the settings are faulty. */
 export const isDebugging = (environment: Environment = process.env): boolean => ['debug', 'trace'].includes(environment.LOG_LEVEL ?? '');
 
-/** libuv's pool is shared by argon2, file access, DNS and RSA signatures; four threads stay for the others, so that a flood of sign-ins delays no token. */
+/**
+ * libuv's pool is shared by argon2, file access, DNS and RSA signatures; four threads stay for the others. And of the cores one stays for those who
+ * do not sign in, where there are two: beside a flood of sign-ins on all cores, everybody else waited eight times as long.
+ */
 const THREADS_FOR_OTHERS = 4;
 const DEFAULT_POOL_THREADS = 4;
 
@@ -123,7 +126,7 @@ const DEFAULT_POOL_THREADS = 4;
  */
 function threadsOf(environment: Environment, workers: number): Pick<Config, 'hashConcurrency' | 'workerPoolThreads'> {
   const given = Number(environment.UV_THREADPOOL_SIZE) || undefined;
-  const share = Math.max(1, Math.floor(availableParallelism() / workers));
+  const share = Math.max(1, Math.floor((availableParallelism() - 1) / workers));
   return {
     hashConcurrency: Math.max(1, Math.min(share, (given ?? DEFAULT_POOL_THREADS) - THREADS_FOR_OTHERS)),
     workerPoolThreads: given ?? share + THREADS_FOR_OTHERS,

@@ -73,11 +73,11 @@ describe('WORKERS', () => {
     expect(faultsOf({ WORKERS: '1' })).toEqual([]);
   });
 
-  it('shares the cores for hashing, and each gets a pool with four threads more than that', () => {
+  it('leaves a core to those who do not sign in, shares the others for hashing, and gives each process a pool with four threads more than that', () => {
     const of = (environment: Record<string, string>) => load({ DATABASE_URL: 'postgresql://localhost/latchkey', ...environment });
     const cores = availableParallelism();
     for (const workers of [1, 2, 3, 64]) {
-      const share = Math.max(1, Math.floor(cores / workers));
+      const share = Math.max(1, Math.floor((cores - 1) / workers));
       const { workerPoolThreads } = of({ WORKERS: String(workers) });
       expect(workerPoolThreads).toBe(share + 4);
       // What a worker that was started with this pool makes of it.
