@@ -18,15 +18,24 @@ const WATCH_MS = 100;
 /** So long the rest of a request may take to arrive while nothing else is under way. */
 const QUIET_MS = 2_000;
 
+const ANSWER = Symbol('the latest answer on this connection that is not out yet');
+type Connection = net.Socket & { [ANSWER]?: ServerResponse | undefined };
+
 /** An HTTP server that can be stopped without losing a request. */
 export function createGracefulServer(handle: (request: IncomingMessage, response: ServerResponse) => void): GracefulServer {
-  const underWay = new Set<ServerResponse>();
+  // A response is a member of its connection, not of a set of all: a table that takes in and lets go of one for each request is copied again and
+  // again among old objects, and each copy keeps what was in it until the next full collection.
+  const connections = new Set<Connection>();
+  let underWay = 0;
   let leaving = false;
   function answered(this: ServerResponse): void {
-    underWay.delete(this);
+    underWay--;
+    const connection: Connection = this.req.socket;
+    if (connection[ANSWER] === this) connection[ANSWER] = undefined;
   }
   const server = createServer((request, response) => {
-    underWay.add(response);
+    underWay++;
+    (request.socket as Connection)[ANSWER] = response;
     // It happens once; what `once` keeps to be rid of the listener is more than the listener.
     response.on('close', answered);
     if (leaving) response.shouldKeepAlive = false;
@@ -34,9 +43,13 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
   });
   const untouched = new Set<net.Socket>();
   server.on('connection', (socket) => {
+    connections.add(socket);
     untouched.add(socket);
     socket.once('data', () => untouched.delete(socket));
-    socket.once('close', () => untouched.delete(socket));
+    socket.once('close', () => {
+      connections.delete(socket);
+      untouched.delete(socket);
+    });
   });
   // A client that sends its request a byte at a time must not hold a connection for ever.
   server.requestTimeout = 30_000;
@@ -45,7 +58,7 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
   function discourage(): void {
     leaving = true;
     // Those that have not begun their answer yet.
-    for (const response of underWay) response.shouldKeepAlive = false;
+    for (const { [ANSWER]: answer } of connections) if (answer) answer.shouldKeepAlive = false;
   }
 
   return {
@@ -72,7 +85,7 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
         // With no answer outstanding, what is left are requests that somebody began to send and never finished.
         let quietMs = 0;
         const watch = setInterval(() => {
-          quietMs = underWay.size === 0 ? quietMs + WATCH_MS : 0;
+          quietMs = underWay === 0 ? quietMs + WATCH_MS : 0;
           if (quietMs >= (keepIdle ? server.keepAliveTimeout + QUIET_MS / 2 : QUIET_MS)) server.closeAllConnections();
         }, WATCH_MS);
         const closed = () => {
