@@ -3,7 +3,8 @@ import { unavailableError } from '../platform/db/index.js';
 import type { AppError } from '../platform/errors.js';
 import type { ProviderExtension } from './provider.js';
 
-type Unavailable = errors.TemporarilyUnavailable & { retryAfterSeconds: number };
+/** The library's own do not say when. */
+type Unavailable = errors.TemporarilyUnavailable & { retryAfterSeconds?: number };
 
 /** An error that says when to come again, in the library's words. */
 export function asOAuthError(error: AppError): Unavailable {
@@ -58,7 +59,7 @@ export const answerUnavailable: ProviderExtension = (provider: Provider) => {
         const answer = unavailable ?? fromDatabase(error);
         if (!answer || ctx.headerSent) throw error;
         refuse(ctx as KoaContextWithOIDC, answer);
-        sayWhen(answer.retryAfterSeconds);
+        sayWhen(answer.retryAfterSeconds ?? RETRY_AFTER_SECONDS);
       },
     );
   });

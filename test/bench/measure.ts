@@ -18,8 +18,10 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
   const operation = operations.find((each) => each.name === name);
   if (!operation) throw new Error(`no operation ${name}`);
   const measured = sides.map((side): Measured => ({ side: side.name, samples: [], latenciesMs: [], firstError: undefined }));
+  // As many for each process: with fewer it would do less in each turn of its event loop, which is not what another process costs.
+  const connect = ({ load, kind, port, processes }: Side) => load.prepare(name, kind, port, operation.connections * processes);
   for (const side of sides) {
-    await side.load.prepare(name, side.kind, side.port);
+    await connect(side);
     await warmUp(side, plan);
   }
   const rounds = Math.max(2, Math.round(plan.durationSeconds / plan.sliceSeconds));
@@ -27,7 +29,7 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
     const turns = sides.map((side, index) => ({ side, into: measured[index] as Measured }));
     for (const { side, into } of round % 2 === 0 ? turns : turns.reverse()) {
       // Anew for each slice: a line of tokens that grows for ever would be a load of its own.
-      await side.load.prepare(name, side.kind, side.port);
+      await connect(side);
       if (plan.profileFolder) await side.meters.read('profile');
       const before = await side.meters.read();
       const slice = await side.load.run({ milliseconds: plan.sliceSeconds * 1000 });
