@@ -35,6 +35,8 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
   const waiting: Waiting[] = [];
   /** How many there were a turn ago, while more are coming. */
   let gathered = 1;
+  /** Whether the turn before brought none. */
+  let quiet = false;
 
   const reader =
     <Result>(read: (statement: Statement) => Result) =>
@@ -88,12 +90,15 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
       transaction.then(flush);
       return;
     }
-    // A commit costs as much as several writes, so it waits a turn while each brings another one. One alone never does.
-    if (waiting.length > gathered && waiting.length < MAX_GROUP) {
+    // A commit costs as much as several writes, so it waits while turns bring more of them, and for one turn that brings none.
+    const grows = waiting.length > gathered;
+    if (waiting.length < MAX_GROUP && gathered < MAX_GROUP && (grows || !quiet)) {
+      quiet = !grows;
       gathered = waiting.length;
       setImmediate(flush);
       return;
     }
+    quiet = false;
     gathered = 1;
     const group = waiting.splice(0, MAX_GROUP);
     if (waiting.length > 0) setImmediate(flush);
