@@ -17,10 +17,10 @@ await ensureBuilt();
 
 const production = process.env.LATCHKEY_ENV === 'production';
 const demo = process.env.DEMO ? process.env.DEMO === 'on' : !production;
-// What can only be set before a process starts, for whoever has not set it otherwise. Of the pool's threads hashing takes one for each core but
-// one at most, and four stay for everything else; the rest keeps memory that hashes took from staying with each of these threads (DECISIONS.md, "What a process holds").
+// What can only be set before a process starts, for whoever has not set it otherwise. Of the pool's threads hashing takes fewer than there are cores, and
+// four stay for everything else; the rest keeps memory that hashes took from staying with each of these threads (DECISIONS.md, "What a process holds").
 const held = JSON.parse(readFileSync(path.join(root, 'scripts', 'process-environment.json'), 'utf8'));
-const env = { UV_THREADPOOL_SIZE: String(Math.max(1, availableParallelism() - 1) + 4), ...held, ...process.env };
+const env = { UV_THREADPOOL_SIZE: String(availableParallelism() + 4), ...held, ...process.env };
 const children = [];
 let stopping = false;
 

@@ -113,16 +113,13 @@ export function loadConfig(environment: Environment = process.env, { root = proc
 /** Whether whoever runs this wants to see the inside of failures, known also where the settings are faulty. */
 export const isDebugging = (environment: Environment = process.env): boolean => ['debug', 'trace'].includes(environment.LOG_LEVEL ?? '');
 
-/**
- * libuv's pool is shared by argon2, file access, DNS and RSA signatures; four threads stay for the others. And of the cores one stays for those who
- * do not sign in, where there are two: beside a flood of sign-ins on all cores, everybody else waited eight times as long.
- */
+/** libuv's pool is shared by argon2, file access, DNS and RSA signatures; four threads stay for the others, so that a flood of sign-ins delays no token. */
 const THREADS_FOR_OTHERS = 4;
 const DEFAULT_POOL_THREADS = 4;
 
 /**
  * The pool's size is fixed when the process starts (UV_THREADPOOL_SIZE), so hashing adapts to it: with the default pool, one at a time. Several
- * processes share the cores.
+ * processes share the cores, of which one stays for those who do not sign in, where there are two: they waited up to eight times as long without.
  */
 function threadsOf(environment: Environment, workers: number): Pick<Config, 'hashConcurrency' | 'workerPoolThreads'> {
   const given = Number(environment.UV_THREADPOOL_SIZE) || undefined;

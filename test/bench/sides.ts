@@ -27,7 +27,7 @@ export type Side = {
 const root = process.cwd();
 /** As `npm start` sets it, on both sides. */
 const PROCESS = {
-  UV_THREADPOOL_SIZE: String(Math.max(1, availableParallelism() - 1) + 4),
+  UV_THREADPOOL_SIZE: String(availableParallelism() + 4),
   ...(JSON.parse(readFileSync(path.join(root, 'scripts', 'process-environment.json'), 'utf8')) as Record<string, string>),
 };
 

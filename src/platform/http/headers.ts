@@ -43,7 +43,7 @@ const NONE: readonly string[] = [];
 /** Each once, behind what is always there. */
 const listed = (sources: readonly string[]): string => (sources.length === 0 ? '' : ` ${[...new Set(sources)].join(' ')}`);
 
-// One text and no list of its parts: every response has it.
+// One text and no list of its parts: every page has it.
 const pagePolicyOf = ({ nonce, formActions, imageHosts, https }: PageState): string =>
   `default-src 'none'; script-src 'self' 'nonce-${nonce}'; style-src 'self' 'nonce-${nonce}'; img-src 'self' data:${listed(imageHosts)}; ` +
   `connect-src 'self'; manifest-src 'self'; frame-src 'self'; form-action 'self'${listed(formActions)}; frame-ancestors 'none'; ` +
