@@ -26,14 +26,14 @@ export type FloodFigures = {
 export async function measureFlood(side: Side, { operation, database }: { operation: string; database: string }, plan: Plan) {
   const logins = startLoadGenerator();
   try {
-    await logins.prepare('login', side.kind, side.port, LOGIN_CONNECTIONS);
-    await side.load.prepare(operation, side.kind, side.port);
+    await logins.prepare('login', side.kind, side.ports, LOGIN_CONNECTIONS);
+    await side.load.prepare(operation, side.kind, side.ports);
     await side.load.run({ milliseconds: plan.warmUpSeconds * 1000 });
     await logins.run({ milliseconds: plan.warmUpSeconds * 1000 });
     const [idle, flooded, flood]: [Slice[], Slice[], Slice[]] = [[], [], []];
     const rounds = Math.max(2, Math.round((plan.durationSeconds * 1000) / SLICE_MS));
     for (let round = 0; round < rounds; round++) {
-      await side.load.prepare(operation, side.kind, side.port);
+      await side.load.prepare(operation, side.kind, side.ports);
       idle.push(await side.load.run({ milliseconds: SLICE_MS, everyMs: PACE_MS }));
       // The flood is there before what is measured begins, and after it has ended.
       const running = logins.run({ milliseconds: SLICE_MS + 600 });

@@ -3,7 +3,7 @@ import { Connection } from './http.js';
 import { type Kind, operations, type Worker } from './operations.js';
 
 export type Order =
-  | { order: 'prepare'; operation: string; kind: Kind; port: number; connections?: number | undefined }
+  | { order: 'prepare'; operation: string; kind: Kind; ports: readonly number[]; connections?: number | undefined }
   | { order: 'run'; milliseconds: number; everyMs?: number | undefined }
   | { order: 'run'; times: number };
 export type Slice = { operations: number; errors: number; seconds: number; latenciesMs: number[]; firstError?: string };
@@ -12,13 +12,13 @@ export type Reply = { slice: Slice } | { prepared: true } | { failed: string };
 let prepared: (() => Promise<void>)[] = [];
 let connections: Connection[] = [];
 
-async function prepare({ operation: name, kind, port, connections: count }: Order & { order: 'prepare' }): Promise<void> {
+async function prepare({ operation: name, kind, ports, connections: count }: Order & { order: 'prepare' }): Promise<void> {
   for (const connection of connections) connection.close();
   const operation = operations.find((each) => each.name === name);
   if (!operation) throw new Error(`no operation ${name}`);
   const workers = Array.from(
     { length: count ?? operation.connections },
-    (_, index): Worker => ({ kind, index, connection: new Connection(port, `192.0.2.${index + 1}`) }),
+    (_, index): Worker => ({ kind, index, connection: new Connection(ports[index % ports.length] as number, `192.0.2.${index + 1}`) }),
   );
   connections = workers.map(({ connection }) => connection);
   prepared = await Promise.all(workers.map((worker) => operation.prepare(worker)));

@@ -8,16 +8,17 @@ import { chartOf } from './chart.js';
 import { compare, type Figures } from './figures.js';
 import { type FloodFigures, floodLine, measureFlood } from './flood.js';
 import { fillUp } from './growth.js';
-import { measure } from './measure.js';
+import { type Measured, measure } from './measure.js';
 import { type MemoryFigures, watchMemory } from './memory.js';
 import { openPostBox } from './post-box.js';
-import { argon2Shares, describeRun, table } from './report.js';
+import { apartOf, argon2Shares, describeRun, rises, table } from './report.js';
 import { type Installation, install, openYardstick, type Side, start } from './sides.js';
 
 const say = (text: string) => console.error(text);
 
-/** Against which side the others are held, and which side is of which database. */
-type Field = { sides: { side: Side; database: string }[]; against: Side };
+/** One side held against another. Those of a field take turns with each other. */
+type Contest = { side: Side; against: Side; database: string };
+type Field = Contest[];
 
 async function main(): Promise<void> {
   const plan = readArguments(process.argv.slice(2));
@@ -98,23 +99,31 @@ async function fieldsOf(plan: Plan, { set, opened, folder }: Opening & { folder:
   if (plan.growth) return growthFields(plan, { set, opened });
   const { workersAgainst: fewer } = plan;
   if (fewer === undefined) return [await yardstickField(plan, { set, opened, folder })];
-  return Promise.all(
-    plan.databases.map(async (database) => ({
-      against: await opened(start(await set(`workers_${fewer}`, database, fewer))),
-      sides: [{ side: await opened(start(await set(`workers_more_${plan.workers}`, database))), database }],
-    })),
-  );
+  return [await workersField(plan, fewer, { set, opened })];
+}
+
+/** Fewer processes with more of them, and with as many installations that share nothing: what those take more is what the machine takes. */
+async function workersField({ databases, workers }: Plan, fewer: number, { set, opened }: Opening): Promise<Field> {
+  const field: Field = [];
+  for (const database of databases) {
+    const against = await opened(start(await set(`workers_${fewer}`, database, fewer)));
+    field.push({ side: await opened(start(await set(`workers_${workers}`, database))), against, database });
+    const apart = [];
+    for (let index = 0; index < workers; index++) apart.push(await set(`apart_${index}`, database, 1));
+    field.push({ side: await opened(start(...(apart as [Installation]))), against, database: apartOf(database) });
+  }
+  return field;
 }
 
 async function yardstickField(plan: Plan, { set, opened, folder }: Opening & { folder: string }): Promise<Field> {
   const against = await opened(openYardstick(folder));
-  const sides: Field['sides'] = [];
+  const field: Field = [];
   for (const database of plan.databases) {
     const side = await opened(start(await set(`ours_${database}`, database)));
     say(`${side.name}: the first start took ${Math.round(side.readyMs)} ms`);
-    sides.push({ side, database });
+    field.push({ side, against, database });
   }
-  return { sides, against };
+  return field;
 }
 
 /** The same server twice: over a database that is full, and over its empty twin. */
@@ -126,22 +135,22 @@ async function growthFields(plan: Plan, { set, opened }: Opening): Promise<Field
     const begun = performance.now();
     await fillUp(full, plan);
     say(`filled in ${Math.round((performance.now() - begun) / 1000)} s`);
-    fields.push({ sides: [{ side: await opened(start(full)), database }], against: await opened(start(empty)) });
+    const against = await opened(start(empty));
+    fields.push([{ side: await opened(start(full)), against, database }]);
   }
   return fields;
 }
 
-async function run(plan: Plan, { sides, against }: Field): Promise<Figures[]> {
+async function run(plan: Plan, field: Field): Promise<Figures[]> {
   const figures: Figures[] = [];
+  const sides = [...new Set(field.flatMap(({ side, against }) => [against, side]))];
   for (const operation of plan.operations) {
     say(`${operation} ...`);
-    const [yardstick, ...ours] = await measure(operation, [against, ...sides.map(({ side }) => side)], plan);
-    if (!yardstick) continue;
-    for (const [index, measured] of ours.entries()) {
-      const database = sides[index]?.database ?? '';
-      figures.push(compare({ operation, database, workers: plan.workers }, measured, yardstick));
-      for (const each of [measured, yardstick]) if (each.firstError) say(`  ${each.side}: ${each.firstError}`);
-    }
+    const measured = await measure(operation, sides, plan);
+    const of = (side: Side) => measured[sides.indexOf(side)] as Measured;
+    for (const { side, against, database } of field)
+      figures.push(compare({ operation, database, workers: plan.workers }, of(side), of(against)));
+    for (const each of measured) if (each.firstError) say(`  ${each.side}: ${each.firstError}`);
   }
   return figures;
 }
@@ -157,6 +166,7 @@ function report(plan: Plan, figures: readonly Figures[], description: string): v
   if (plan.databases.includes('postgresql'))
     console.log('PostgreSQL runs in processes of its own: its processor time is not in these figures.');
   if (otherSideOf(plan) === 'yardstick') for (const line of argon2Shares(figures)) console.log(line);
+  if (plan.workersAgainst !== undefined) for (const line of rises(figures)) console.log(line);
   if (plan.jsonFile) writeFileSync(plan.jsonFile, `${JSON.stringify(figures, null, 2)}\n`);
   if (plan.chartFile) {
     const [machine = '', versions = ''] = description.split('\n');

@@ -19,7 +19,7 @@ export async function measure(name: string, sides: readonly Side[], plan: Plan):
   if (!operation) throw new Error(`no operation ${name}`);
   const measured = sides.map((side): Measured => ({ side: side.name, samples: [], latenciesMs: [], firstError: undefined }));
   // As many for each process: with fewer it would do less in each turn of its event loop, which is not what another process costs.
-  const connect = ({ load, kind, port, processes }: Side) => load.prepare(name, kind, port, operation.connections * processes);
+  const connect = ({ load, kind, ports, processes }: Side) => load.prepare(name, kind, ports, operation.connections * processes);
   for (const side of sides) {
     await connect(side);
     await warmUp(side, plan);

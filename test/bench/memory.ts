@@ -53,7 +53,7 @@ export async function watchMemory(
   for (let tenth = 1; tenth <= TENTHS; tenth++) {
     for (const name of names) {
       const times = Math.max(1, Math.round(((operations / TENTHS) * (MIXTURE[name] ?? 0)) / shares));
-      await side.load.prepare(name, side.kind, side.port);
+      await side.load.prepare(name, side.kind, side.ports);
       const slice = await side.load.run({ times });
       done += slice.operations;
       figures.errors += slice.errors;

@@ -64,7 +64,7 @@ export const yardstickScript = built('yardstick');
 
 /** The load generator of one side. */
 export type LoadGenerator = {
-  prepare(operation: string, kind: 'ours' | 'yardstick', port: number, connections?: number): Promise<void>;
+  prepare(operation: string, kind: 'ours' | 'yardstick', ports: readonly number[], connections?: number): Promise<void>;
   run(bound: { milliseconds: number; everyMs?: number } | { times: number }): Promise<Slice>;
   stop(): void;
 };
@@ -79,8 +79,8 @@ export function startLoadGenerator(): LoadGenerator {
     return reply;
   };
   return {
-    async prepare(operation, kind, port, connections) {
-      await ask({ order: 'prepare', operation, kind, port, connections });
+    async prepare(operation, kind, ports, connections) {
+      await ask({ order: 'prepare', operation, kind, ports, connections });
     },
     async run(bound) {
       const reply = await ask({ order: 'run', ...bound });

@@ -57,6 +57,19 @@ export function table(figures: readonly Figures[], yardstick = 'yardstick'): str
     .join('\n');
 }
 
+/** Installations of one process each, which share nothing. */
+export const apartOf = (database: string) => `${database} apart`;
+
+/** How much more processor time an operation takes with more processes, and how much more it takes where they share nothing. */
+export function rises(figures: readonly Figures[]): string[] {
+  const percent = (ratio: number) => `${ratio > 1 ? '-' : '+'}${Math.abs(Math.round(100 / ratio - 100))} %`;
+  return figures.flatMap(({ operation, database, cpu_ratio: together }) => {
+    const apart = figures.find((each) => each.operation === operation && each.database === apartOf(database))?.cpu_ratio;
+    if (apart === undefined) return [];
+    return [`${operation}: ${percent(together)}; as many that share nothing ${percent(apart)}; for sharing ${percent(together / apart)}`];
+  });
+}
+
 /** What argon2 takes of a sign-in, and what is ours beside it. */
 export function argon2Shares(figures: readonly Figures[]): string[] {
   return figures

@@ -8,7 +8,7 @@ import argon2 from 'argon2';
 import { freePort } from '../support/ports.js';
 import type { Database } from './arguments.js';
 import { type Meters, openMeters } from './meters.js';
-import { type LoadGenerator, startLoadGenerator, startServer, yardstickScript } from './processes.js';
+import { type LoadGenerator, type Started, startLoadGenerator, startServer, yardstickScript } from './processes.js';
 import { application, emailOf, HASH, ISSUER, PASSWORD, PEOPLE, resources, service } from './stage.js';
 
 /** One of those that take turns: a server, what meters it and what asks it. */
@@ -17,7 +17,8 @@ export type Side = {
   kind: 'ours' | 'yardstick';
   /** that share the requests */
   processes: number;
-  port: number;
+  /** one, or one for each installation */
+  ports: readonly number[];
   meters: Meters;
   load: LoadGenerator;
   readyMs: number;
@@ -39,7 +40,7 @@ export async function openYardstick(folder: string): Promise<Side> {
     meterPort: meters.port,
     logFile: path.join(folder, 'yardstick.log'),
   });
-  return sideOf('yardstick', 'yardstick', { processes: 1, port, meters, server });
+  return sideOf('yardstick', 'yardstick', { processes: 1, ports: [port], meters, servers: [server] });
 }
 
 /** The server as it is built, with what an operator would set. Its files are in a folder of its own. */
@@ -104,28 +105,29 @@ export async function install({
   return { name, database, env, folder };
 }
 
-export async function start({ name, env, folder }: Installation): Promise<Side> {
-  const meters = await openMeters();
-  const server = await startServer({
-    script: path.join(root, 'dist', 'main.js'),
-    env,
-    meterPort: meters.port,
-    logFile: path.join(folder, 'server.log'),
-  });
-  return sideOf(name, 'ours', { processes: Number(env.WORKERS ?? 1), port: Number(env.PORT), meters, server });
+/** @param others share the requests with it, and know nothing of each other */
+export async function start(installation: Installation, ...others: Installation[]): Promise<Side> {
+  const [meters, all] = [await openMeters(), [installation, ...others]];
+  const servers: Started[] = [];
+  for (const { env, folder } of all) {
+    const logFile = path.join(folder, 'server.log');
+    servers.push(await startServer({ script: path.join(root, 'dist', 'main.js'), env, meterPort: meters.port, logFile }));
+  }
+  const processes = all.reduce((total, { env }) => total + Number(env.WORKERS ?? 1), 0);
+  return sideOf(installation.name, 'ours', { processes, ports: all.map(({ env }) => Number(env.PORT)), meters, servers });
 }
 
 function sideOf(
   name: string,
   kind: Side['kind'],
-  { processes, port, meters, server }: { processes: number; port: number; meters: Meters; server: Awaited<ReturnType<typeof startServer>> },
+  { processes, ports, meters, servers }: { processes: number; ports: number[]; meters: Meters; servers: Started[] },
 ): Side {
   const load = startLoadGenerator();
   return {
-    ...{ name, kind, processes, port, meters, load, readyMs: server.readyMs },
+    ...{ name, kind, processes, ports, meters, load, readyMs: Math.max(...servers.map(({ readyMs }) => readyMs)) },
     async stop() {
       load.stop();
-      await server.stop();
+      await Promise.all(servers.map((server) => server.stop()));
       meters.close();
     },
   };

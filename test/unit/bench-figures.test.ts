@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readArguments } from '../bench/arguments.js';
 import { compare, median, quantile, sideFigures } from '../bench/figures.js';
 import type { Measured } from '../bench/measure.js';
+import { apartOf, rises } from '../bench/report.js';
 
 const measured = (side: string, samples: [operations: number, errors: number, cpuMs: number][]): Measured => ({
   side,
@@ -28,6 +29,17 @@ describe('what the measurements say', () => {
     ]);
     const figures = compare({ operation: 'refresh', database: 'sqlite', workers: 1 }, ours, yardstick);
     expect(figures).toMatchObject({ cpu_ratio: 0.5, cpu_ratio_spread: [0.4, 0.5], ratio: 1, rounds: 3 });
+  });
+
+  test('what more processes take is told beside what those that share nothing take', () => {
+    const of = (database: string, more: number, one: number) =>
+      compare({ operation: 'userinfo', database, workers: 2 }, measured('more', [[100, 0, more]]), measured('one', [[100, 0, one]]));
+    expect(rises([of('postgresql', 24, 20), of(apartOf('postgresql'), 12, 10)])).toEqual([
+      'userinfo: +20 %; as many that share nothing +20 %; for sharing +0 %',
+    ]);
+    expect(rises([of('postgresql', 22, 20), of(apartOf('postgresql'), 9, 10)])).toEqual([
+      'userinfo: +10 %; as many that share nothing -10 %; for sharing +22 %',
+    ]);
   });
 
   test('quantiles are those of what was measured', () => {
