@@ -2,6 +2,7 @@
  * Owns: who a person is and how they prove it: accounts, passwords, registration, sign-in, recovery, roles. The rules live here once; pages,
  * API and CLI call them. Does not own: what an application gets (oidc), HTTP, sessions.
  */
+import type { KeyObject } from 'node:crypto';
 import type { Audit } from '../platform/audit/index.js';
 import type { Sealer } from '../platform/crypto/index.js';
 import type { Database } from '../platform/db/index.js';
@@ -90,7 +91,7 @@ export type IdentitySettings = {
 export type IdentityDeps = {
   db: Database;
   sealer: Sealer;
-  hmacPepper: Buffer;
+  hmacPepper: KeyObject;
   mailer: Pick<Mailer, 'send'>;
   audit: Audit;
   /** ends what an account holds elsewhere */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Client } from 'oidc-provider';
 import { hmacSha256 } from '../platform/crypto/index.js';
 import { isUnverified } from './clients/index.js';
@@ -12,7 +13,7 @@ export type PairwiseSubject = (accountId: string, client: Client) => string;
  * Each of these is a sector of its own.
  * @param salt made once for this installation; not derived from anything that may be exchanged
  */
-export function createPairwiseSubject(salt: Buffer): PairwiseSubject {
+export function createPairwiseSubject(salt: KeyObject): PairwiseSubject {
   return (accountId, client) => {
     if (isUnverified(client)) return hmacSha256(salt, JSON.stringify(['client', client.clientId, accountId]));
     // The published types leave it out.

@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSecretStore } from '../../src/platform/crypto/index.js';
 import { createChallenge } from '../../src/platform/http/index.js';
@@ -5,7 +6,7 @@ import { startTestServer, type TestServer } from '../support/server.js';
 
 describe('what a server tells of how it sees a request', () => {
   let server: TestServer;
-  let pepper: Buffer;
+  let pepper: KeyObject;
   beforeAll(async () => {
     server = await startTestServer();
     pepper = (await openSecretStore(server.services.db, { current: server.config.keyEncryptionKey })).hmacPepper;
@@ -44,7 +45,7 @@ describe('what a server tells of how it sees a request', () => {
       text.replace(/^\d+/, '1'),
       'x',
       '',
-      createChallenge(Buffer.alloc(32, 1)).headers[name as never] ?? '',
+      createChallenge(createSecretKey(Buffer.alloc(32, 1))).headers[name as never] ?? '',
     ];
     for (const each of refused) {
       const answer = await ask({ [name]: each });

@@ -1,8 +1,9 @@
+import { createSecretKey } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { createAudit, createAuditTrail } from '../../src/platform/audit/index.js';
 import { createTestDatabase, databases } from '../support/database.js';
 
-const KEY = Buffer.alloc(32, 4);
+const KEY = createSecretKey(Buffer.alloc(32, 4));
 
 describe.each(databases)('the search for audit events on %s', (provider) => {
   it('finds by account, client, type and time, newest first, a page after the other, and exports all of it in order', async () => {

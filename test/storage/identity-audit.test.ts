@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuditEvent, createAudit } from '../../src/platform/audit/index.js';
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
@@ -10,7 +11,12 @@ describe.each(databases)('the audit log on %s', (provider) => {
   afterAll(() => database.drop());
 
   it('keeps who, what, on whom, from where, in which request and with what outcome', async () => {
-    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined }, requestId: () => 'request-1' });
+    const audit = createAudit({
+      db: database.db,
+      key: createSecretKey(Buffer.alloc(32, 4)),
+      log: { error: () => undefined },
+      requestId: () => 'request-1',
+    });
     await audit.record({
       type: 'role.granted',
       outcome: 'success',
@@ -35,7 +41,7 @@ describe.each(databases)('the audit log on %s', (provider) => {
   });
 
   it('names events so that later ones come after earlier ones, and no two are alike', async () => {
-    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined } });
+    const audit = createAudit({ db: database.db, key: createSecretKey(Buffer.alloc(32, 4)), log: { error: () => undefined } });
     const ids = async () =>
       (await database.db.client.auditEvent.findMany({ where: { type: 'role.revoked' }, select: { id: true } })).map(({ id }) => id);
     const revoke = () => audit.record({ type: 'role.revoked', outcome: 'success' });
@@ -55,7 +61,7 @@ describe.each(databases)('the audit log on %s', (provider) => {
     await closed.drop();
     const audit = createAudit({
       db: closed.db,
-      key: Buffer.alloc(32, 4),
+      key: createSecretKey(Buffer.alloc(32, 4)),
       log: { error: (fields, message) => logged.push(JSON.stringify({ fields, message })) },
     });
     await expect(
@@ -67,7 +73,7 @@ describe.each(databases)('the audit log on %s', (provider) => {
   });
 
   it('is not driven by whoever asks for refusals: equal ones become one event, and past a number they are counted', async () => {
-    const audit = createAudit({ db: database.db, key: Buffer.alloc(32, 4), log: { error: () => undefined } });
+    const audit = createAudit({ db: database.db, key: createSecretKey(Buffer.alloc(32, 4)), log: { error: () => undefined } });
     await database.db.client.auditEvent.deleteMany();
     const refusal = (client: string): AuditEvent => ({
       type: 'token.refused',

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createPurge } from '../../src/oidc/adapter/index.js';
 import { openDatabase } from '../../src/platform/db/index.js';
@@ -5,7 +6,7 @@ import { createLockout, createRateLimiter, type Lockout, networkOf, type RateLim
 import { createTestDatabase, databases, type TestDatabase } from '../support/database.js';
 
 const minute = 60_000;
-const pepper = Buffer.alloc(32, 3);
+const pepper = createSecretKey(Buffer.alloc(32, 3));
 const rule = { failures: 5, windowSeconds: 900, lockSeconds: 900, maxLockSeconds: 3600 };
 
 describe.each(databases)('limits on %s', (provider) => {

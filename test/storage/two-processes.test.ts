@@ -21,7 +21,7 @@ describe('two server processes over one PostgreSQL', () => {
     options = {
       url: store.url,
       dataKey: store.dataKey.toString('base64'),
-      hmacPepper: store.hmacPepper.toString('base64'),
+      hmacPepper: store.hmacPepper.export().toString('base64'),
       clientIds: ['app'],
       signerJwk: signer.publicKey.export({ format: 'jwk' }),
     };

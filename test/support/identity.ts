@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import {
   type Account,
   type Actor,
@@ -64,9 +65,9 @@ export async function createTestIdentity(provider: Database['provider'], overrid
   const depsOf = (settings: Partial<IdentitySettings>): IdentityDeps => ({
     db: database.db,
     sealer: createSealer(Buffer.alloc(32, 1)),
-    hmacPepper: Buffer.alloc(32, 2),
+    hmacPepper: createSecretKey(Buffer.alloc(32, 2)),
     mailer: { send: async (mail) => void mails.push(mail) },
-    audit: createAudit({ db: database.db, key: Buffer.alloc(32, 4), log }),
+    audit: createAudit({ db: database.db, key: createSecretKey(Buffer.alloc(32, 4)), log }),
     sessions: {
       // As the real one does first: sign-ins that began before are worth nothing.
       async endAll(accountId, options) {

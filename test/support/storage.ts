@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { nowSeconds } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/db/index.js';
@@ -38,7 +38,7 @@ export type TestStore = Awaited<ReturnType<typeof openTestStore>>;
 /** The store on a database of its own. */
 export async function openTestStore(provider: Database['provider'], options: { refreshReuseWindowSeconds?: number } = {}) {
   const { db, url, drop } = await createTestDatabase(provider);
-  const keys = { dataKey: randomBytes(32), hmacPepper: randomBytes(32) };
+  const keys = { dataKey: randomBytes(32), hmacPepper: createSecretKey(randomBytes(32)) };
   return { ...buildStore({ db, ...keys, ...options }), ...keys, url, drop };
 }
 

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { KeyObject } from 'node:crypto';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
 import {
   createAdapterFactory,
@@ -26,7 +27,7 @@ export function buildStore({
 }: {
   db: Database;
   dataKey: Buffer;
-  hmacPepper: Buffer;
+  hmacPepper: KeyObject;
   refreshReuseWindowSeconds?: number;
 }) {
   const secrets = { sealer: createSealer(dataKey), hmacPepper };

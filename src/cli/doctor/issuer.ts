@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Config } from '../../config/index.js';
 import { now } from '../../platform/clock.js';
 import { type Answer, ask, readObject } from './ask.js';
@@ -7,7 +8,7 @@ import { checkPlainHttp } from './plain-http.js';
 import { checkProxy } from './proxy.js';
 
 /** What the rest of the examination found out that an answer from outside has to agree with. */
-export type Known = { pepper: Buffer; activeKids: readonly string[] } | undefined;
+export type Known = { pepper: KeyObject; activeKids: readonly string[] } | undefined;
 
 const SKEW_WARNING_MS = 5000;
 const SKEW_FAILURE_MS = 60_000;

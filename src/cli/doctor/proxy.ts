@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Config } from '../../config/index.js';
 import { createChallenge, ECHO_PATH, type Seen } from '../../platform/http/index.js';
 import { type Answer, ask } from './ask.js';
@@ -12,7 +13,7 @@ const LONG_HEADERS = 6000;
 type Settings = Pick<Config, 'issuerUrl' | 'trustProxy' | 'clientCertificateHeader' | 'clientCertificateVerifiedHeader'>;
 
 /** Asks the running server what it sees of a request that goes all the way an application's goes, and compares. */
-export async function checkProxy(config: Settings, pepper: Buffer): Promise<{ findings: Finding[]; seen?: Seen }> {
+export async function checkProxy(config: Settings, pepper: KeyObject): Promise<{ findings: Finding[]; seen?: Seen }> {
   const certificateHeaders = [config.clientCertificateHeader, config.clientCertificateVerifiedHeader].filter((name) => name !== undefined);
   const challenge = createChallenge(pepper);
   const answer = await ask(`${config.issuerUrl}${ECHO_PATH}`, {
@@ -179,7 +180,7 @@ function judgeVersion({ httpVersion }: Seen): Finding[] {
   return [warning('http version', 'The proxy speaks HTTP/1.0 to the server: a new connection for each request.', mend)];
 }
 
-async function checkLongHeaders({ issuerUrl }: Settings, pepper: Buffer): Promise<Finding[]> {
+async function checkLongHeaders({ issuerUrl }: Settings, pepper: KeyObject): Promise<Finding[]> {
   const challenge = createChallenge(pepper, { padding: LONG_HEADERS });
   const answer = await ask(`${issuerUrl}${ECHO_PATH}`, { headers: challenge.headers });
   if (challenge.read(answer)) return [ok('long headers', `Headers of ${LONG_HEADERS} bytes pass both ways.`)];

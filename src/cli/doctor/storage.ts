@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../../config/index.js';
@@ -28,7 +29,7 @@ const LATENCY_FAILURE_MS = 250;
 const SKEW_WARNING_MS = 5000;
 
 /** What the database tells that others have to agree with. */
-export type Storage = { findings: Finding[]; known?: { pepper: Buffer; activeKids: string[]; clients: ExaminedClient[] } };
+export type Storage = { findings: Finding[]; known?: { pepper: KeyObject; activeKids: string[]; clients: ExaminedClient[] } };
 
 /** The database, its migrations, the secrets in it and the keys. Changes nothing. */
 export async function checkStorage(config: Config, log: Logger): Promise<Storage> {

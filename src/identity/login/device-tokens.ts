@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { hmacSha256, randomId, safeEqual } from '../../platform/crypto/index.js';
 
 /** What a device token is bound to: a new password makes every device unknown again. */
@@ -18,7 +19,7 @@ export type DeviceTokens = {
 const MAX_ACCOUNTS = 5;
 const FORM = /^[\w-]{22}(\.[\w-]{22}){1,5}$/;
 
-export function createDeviceTokens({ hmacPepper }: { hmacPepper: Buffer }): DeviceTokens {
+export function createDeviceTokens({ hmacPepper }: { hmacPepper: KeyObject }): DeviceTokens {
   const macOf = (deviceId: string, { id, passwordSetAt }: DeviceOwner) =>
     hmacSha256(hmacPepper, `device:${deviceId}:${id}:${passwordSetAt?.getTime() ?? 0}`).slice(0, 22);
   const parse = (deviceToken: string | undefined) => {

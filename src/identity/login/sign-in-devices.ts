@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { addSeconds, now, nowDate } from '../../platform/clock.js';
 import { hmacSha256 } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
@@ -25,7 +26,7 @@ const KEPT_SECONDS = 90 * 24 * 3600;
 const PROLONG_SECONDS = 24 * 3600;
 export const MAX_DEVICES = 20;
 
-export function createSignInDevices({ db, hmacPepper }: { db: Database; hmacPepper: Buffer }): SignInDevices {
+export function createSignInDevices({ db, hmacPepper }: { db: Database; hmacPepper: KeyObject }): SignInDevices {
   const rows = createSignInDeviceRepository(db);
   // Bound to the password's age, as the cookie is: after a reset, where a thief signed in from is new again.
   const hashOf = ({ id, passwordSetAt }: DeviceOwner, { ip, userAgent = '' }: SignInOrigin) =>

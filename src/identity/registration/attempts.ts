@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { hmacSha256, randomId, safeEqual, sha256 } from '../../platform/crypto/index.js';
 import type { Transaction } from '../../platform/db/index.js';
@@ -38,7 +39,7 @@ const KIND = 'email_verification';
 
 export type Attempts = ReturnType<typeof createAttempts>;
 
-export function createAttempts({ tokens, hmacPepper, ttlSeconds }: { tokens: OneTimeTokens; hmacPepper: Buffer; ttlSeconds: number }) {
+export function createAttempts({ tokens, hmacPepper, ttlSeconds }: { tokens: OneTimeTokens; hmacPepper: KeyObject; ttlSeconds: number }) {
   const subjectKeyOf = (email: string) => hmacSha256(hmacPepper, `registration:${email}`);
   const read = (content: TokenContent) => attemptSchema.parse(content.payload);
   return {

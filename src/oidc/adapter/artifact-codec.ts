@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type ArtifactRow, columnsOf, idHashOf, linkTokenOf, type StoredArtifact, userCodeHashOf } from './artifact-rows.js';
@@ -16,7 +17,7 @@ const READ_AGAIN = new Set<ArtifactKind>(['AccessToken', 'ClientCredentials']);
 
 export function createArtifactCodec(
   kind: ArtifactKind,
-  { codec, hmacPepper, interactionTtlSeconds }: { codec: PayloadCodec; hmacPepper: Buffer; interactionTtlSeconds: number },
+  { codec, hmacPepper, interactionTtlSeconds }: { codec: PayloadCodec; hmacPepper: KeyObject; interactionTtlSeconds: number },
 ): ArtifactCodec {
   const open = READ_AGAIN.has(kind) ? codec.reopen : codec.open;
   return {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { nowDate } from '../../platform/clock.js';
 import { hmacSha256, sha256 } from '../../platform/crypto/index.js';
@@ -35,13 +36,13 @@ export type StoredArtifact = {
 export const idHashOf = (id: string): string => sha256(id);
 
 /** User codes are short enough to try them all, so their hash is keyed. The library normalises them before it saves and before it asks. */
-export const userCodeHashOf = (pepper: Buffer, userCode: string): string => hmacSha256(pepper, `user_code:${userCode}`);
+export const userCodeHashOf = (pepper: KeyObject, userCode: string): string => hmacSha256(pepper, `user_code:${userCode}`);
 
 /**
  * What the link to a backchannel authentication request carries, in the place of a user code: made from the request's id with a key that stays
  * here, so whoever has one of the two cannot make the other.
  */
-export const linkTokenOf = (pepper: Buffer, authReqId: string): string => hmacSha256(pepper, `backchannel_link:${authReqId}`);
+export const linkTokenOf = (pepper: KeyObject, authReqId: string): string => hmacSha256(pepper, `backchannel_link:${authReqId}`);
 
 /** The searched columns of a payload. An interaction belongs to whoever signs in with it, as soon as that is known. */
 export function columnsOf(

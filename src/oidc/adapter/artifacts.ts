@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { nowDate, nowSeconds } from '../../platform/clock.js';
 import { type Database, type Sql, sql } from '../../platform/db/index.js';
@@ -17,7 +18,7 @@ export type ArtifactDeps = {
   db: Database;
   reader: ArtifactReader;
   codec: PayloadCodec;
-  hmacPepper: Buffer;
+  hmacPepper: KeyObject;
   revocation: Revocation;
   writes: TokenWrites;
   /** A pushed request is consumed at the end of the interaction it began, so its row outlives its expiry by that long. */

@@ -3,6 +3,7 @@
  * nothing revived, no token without a living grant; the revocation of grants; the purge of what has expired.
  * Does not own: the clients themselves (oidc/clients), what people and operators see of sessions and grants (oidc/sessions, oidc/grants).
  */
+import type { KeyObject } from 'node:crypto';
 import type { Adapter } from 'oidc-provider';
 import type { Sealer } from '../../platform/crypto/index.js';
 import type { Database } from '../../platform/db/index.js';
@@ -46,7 +47,7 @@ export type RequestContext = {
 
 export type AdapterDeps = {
   db: Database;
-  secrets: { sealer: Sealer; hmacPepper: Buffer };
+  secrets: { sealer: Sealer; hmacPepper: KeyObject };
   clients: ClientSource;
   requestContext?: () => RequestContext | undefined;
   /** What is read with each token for others. */

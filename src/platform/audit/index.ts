@@ -3,6 +3,7 @@
  * shows what somebody did to it afterwards, its search, its export, and how long it is kept.
  * Does not own: logs (platform/log), which may be lost; metrics; telling others of events (platform/webhooks).
  */
+import type { KeyObject } from 'node:crypto';
 import { addSeconds, nowDate } from '../clock.js';
 import type { Database } from '../db/index.js';
 import { withLease } from '../leases/index.js';
@@ -26,7 +27,7 @@ export { type ToldEvent, tellEvent } from './told-event.js';
 export { type AuditVerification, parseHead } from './verification.js';
 
 /** Who writes events. @param deps.key 32 bytes, see marks.ts */
-export const createAudit = ({ key, ...deps }: Omit<AuditDeps, 'marks'> & { key: Buffer }): Audit =>
+export const createAudit = ({ key, ...deps }: Omit<AuditDeps, 'marks'> & { key: KeyObject }): Audit =>
   createRecorder({ ...deps, marks: createMarks(key) });
 
 /** Who looks after the events that are written. */
@@ -44,7 +45,7 @@ export function createAuditTrail({
   batch,
 }: {
   db: Database;
-  key: Buffer;
+  key: KeyObject;
   log: Pick<Logger, 'error' | 'info'>;
   onChained?: OnChained | undefined;
   batch?: number;

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { hmacSha256, safeEqual } from '../crypto/index.js';
 
 /** What an event says: what its mark is made over. */
@@ -47,8 +48,8 @@ const contentOf = (event: MarkedEvent): string =>
     event.detail ?? null,
   ]);
 
-/** @param key 32 bytes, sealed in the database under the key-encryption key */
-export function createMarks(key: Buffer): Marks {
+/** @param key of 32 bytes, sealed in the database under the key-encryption key */
+export function createMarks(key: KeyObject): Marks {
   // What a mark is for comes first, so that none can be passed off as another.
   const mark = (purpose: string, ...parts: (string | number | null)[]) => hmacSha256(key, JSON.stringify([purpose, ...parts]));
   return {

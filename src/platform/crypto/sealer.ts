@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { drawBytes } from './hash.js';
 
 /** The version, for another way of sealing one day. */
@@ -24,11 +24,13 @@ export type Sealer = {
 /** @param key 32 bytes */
 export function createSealer(key: Buffer): Sealer {
   if (key.length !== 32) throw new TypeError('a sealing key is 32 bytes');
+  // A Buffer would be taken in again for each text.
+  const secretKey = createSecretKey(key);
   return {
     seal(plaintext, context) {
       // Not secret, but never twice under one key.
       const iv = drawBytes(IV_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      const cipher = createCipheriv('aes-256-gcm', secretKey, iv);
       cipher.setAAD(Buffer.from(context));
       const body = cipher.update(plaintext, 'utf8');
       // A stream cipher holds nothing back: this makes the tag.
@@ -39,7 +41,7 @@ export function createSealer(key: Buffer): Sealer {
       if (!sealed.startsWith(PREFIX)) throw new SealError();
       const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64url');
       if (bytes.length < IV_BYTES + TAG_BYTES) throw new SealError();
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+      const decipher = createDecipheriv('aes-256-gcm', secretKey, bytes.subarray(0, IV_BYTES));
       decipher.setAAD(Buffer.from(context));
       decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
       try {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { nowDate } from '../clock.js';
 import type { Database } from '../db/index.js';
 import { AppError } from '../errors.js';
@@ -12,13 +12,13 @@ export type SecretStore = {
   /** Seals whatever the server keeps: payloads, client secrets, private keys. */
   sealer: Sealer;
   /** Keys HMACs of short values (user codes, limit keys). 32 bytes. */
-  hmacPepper: Buffer;
+  hmacPepper: KeyObject;
   /** Makes pairwise subjects. 32 bytes. */
-  pairwiseSalt: Buffer;
+  pairwiseSalt: KeyObject;
   /** Makes DPoP nonces. 32 bytes. */
   dpopNonceSecret: Buffer;
   /** Marks audit events. 32 bytes. */
-  auditKey: Buffer;
+  auditKey: KeyObject;
 };
 
 const contextOf = (name: string) => `secret:${name}`;
@@ -80,12 +80,13 @@ export async function openSecretStore(db: Database, keys: KeyEncryptionKeys): Pr
     if (!row) throw new AppError('secrets.missing', 500, `the secret ${name} is missing from the database`);
     return Buffer.from(open(row).plaintext, 'base64url');
   };
+  const keyOf = (name: (typeof NAMES)[number]) => createSecretKey(secretOf(name));
   return {
     sealer: createSealer(secretOf('data_key')),
-    hmacPepper: secretOf('hmac_pepper'),
-    pairwiseSalt: secretOf('pairwise_salt'),
+    hmacPepper: keyOf('hmac_pepper'),
+    pairwiseSalt: keyOf('pairwise_salt'),
     dpopNonceSecret: secretOf('dpop_nonce_secret'),
-    auditKey: secretOf('audit_key'),
+    auditKey: keyOf('audit_key'),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { Context } from 'koa';
 import { hmacSha256, randomId, safeEqual } from '../crypto/index.js';
 import { AppError } from '../errors.js';
@@ -21,7 +22,7 @@ const MAX_COOKIES = 20;
  * @param issuerUrl the only origin whose pages may send our forms
  */
 export function createCsrf({ secrets, issuerUrl, names }: { secrets: readonly string[]; issuerUrl: string; names: CookieNames }): Csrf {
-  const keys = secrets.map((secret) => Buffer.from(`csrf:${secret}`));
+  const keys = secrets.map((secret) => createSecretKey(`csrf:${secret}`, 'utf8'));
   const [newest] = keys;
   if (!newest) throw new TypeError('at least one cookie secret is needed');
   const cookie = names.host('csrf');

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { now } from '../clock.js';
 import { hmacSha256, randomId, safeEqual } from '../crypto/index.js';
@@ -45,10 +46,10 @@ const MAX_REMEMBERED = 10_000;
 const MAX_PADDING = 12_000;
 
 /** The key is for this alone. @param pepper a secret that all processes of an installation share */
-const macWith = (pepper: Buffer) => (text: string) => hmacSha256(pepper, `doctor ${text}`);
+const macWith = (pepper: KeyObject) => (text: string) => hmacSha256(pepper, `doctor ${text}`);
 
 /** For the one who asks. @param options.padding bytes of headers to send, and to be sent */
-export function createChallenge(pepper: Buffer, { padding = 0 }: { padding?: number } = {}) {
+export function createChallenge(pepper: KeyObject, { padding = 0 }: { padding?: number } = {}) {
   const mac = macWith(pepper);
   const text = `${now()}.${randomId(16)}.${padding}`;
   return {
@@ -62,7 +63,7 @@ export function createChallenge(pepper: Buffer, { padding = 0 }: { padding?: num
   };
 }
 
-export function createEcho({ pepper }: { pepper: Buffer }): Echo {
+export function createEcho({ pepper }: { pepper: KeyObject }): Echo {
   const mac = macWith(pepper);
   const used = new Map<string, number>();
 

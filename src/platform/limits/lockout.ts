@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { addSeconds, now, nowDate } from '../clock.js';
 import { hmacSha256 } from '../crypto/index.js';
 import type { Database } from '../db/index.js';
@@ -27,11 +28,11 @@ export type Lockout = {
 const LEVEL_MEMORY_SECONDS = 24 * 60 * 60;
 
 /** What a lock is stored under. */
-export const lockKeyOf = (pepper: Buffer, key: string): string => hmacSha256(pepper, `lockout:${key}`);
+export const lockKeyOf = (pepper: KeyObject, key: string): string => hmacSha256(pepper, `lockout:${key}`);
 export const secondsUntil = (date: Date | null): number => (date === null ? 0 : Math.max(0, Math.ceil((date.getTime() - now()) / 1000)));
 
 /** @param deps.rule its lock lasts at least as long as its window, so that a window never outlives a lock */
-export function createLockout({ db, hmacPepper, rule }: { db: Database; hmacPepper: Buffer; rule: LockoutRule }): Lockout {
+export function createLockout({ db, hmacPepper, rule }: { db: Database; hmacPepper: KeyObject; rule: LockoutRule }): Lockout {
   const counters = createLimitRepository(db);
   const storedKey = (key: string) => lockKeyOf(hmacPepper, key);
   const lockSeconds = [rule.lockSeconds, rule.lockSeconds * 2, rule.maxLockSeconds].map((seconds) =>

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { addSeconds, now, nowDate } from '../clock.js';
 import { hmacSha256 } from '../crypto/index.js';
 import type { Database } from '../db/index.js';
@@ -22,7 +23,7 @@ export type RateLimiter = {
 };
 
 /** What a limit's points are stored under. */
-export const limitKeyOf = (pepper: Buffer, key: string): string => hmacSha256(pepper, `limit:${key}`);
+export const limitKeyOf = (pepper: KeyObject, key: string): string => hmacSha256(pepper, `limit:${key}`);
 
 const stateOf = (row: CounterRow, allowed: boolean): LimitState => ({
   allowed,
@@ -34,7 +35,7 @@ export const peekedState = (row: CounterRow | undefined, { points }: Limit): Lim
   row && row.expiresAt.getTime() > now() ? stateOf(row, row.count < points) : { allowed: true, retryAfterSeconds: 0 };
 
 /** @param deps.hmacPepper 32 bytes; keys the HMACs that stand for addresses and e-mails */
-export function createRateLimiter({ db, hmacPepper }: { db: Database; hmacPepper: Buffer }): RateLimiter {
+export function createRateLimiter({ db, hmacPepper }: { db: Database; hmacPepper: KeyObject }): RateLimiter {
   const counters = createLimitRepository(db);
   const storedKey = (key: string) => limitKeyOf(hmacPepper, key);
   return {

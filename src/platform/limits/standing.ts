@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Database } from '../db/index.js';
 import { lockKeyOf, secondsUntil } from './lockout.js';
 import { type Limit, type LimitState, limitKeyOf, peekedState } from './rate-limiter.js';
@@ -15,7 +16,7 @@ export type Standing = {
 /** Looks at a limit and at locks in one statement, taking and changing nothing. */
 export type Standings = (limited: { key: string; limit: Limit }, locks: readonly string[]) => Promise<Standing>;
 
-export function createStandings({ db, hmacPepper }: { db: Database; hmacPepper: Buffer }): Standings {
+export function createStandings({ db, hmacPepper }: { db: Database; hmacPepper: KeyObject }): Standings {
   const counters = createLimitRepository(db);
   return async ({ key, limit }, locks) => {
     const [limitKey, ...lockKeys] = [limitKeyOf(hmacPepper, key), ...locks.map((lock) => lockKeyOf(hmacPepper, lock))] as [
