@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createClient } from '@libsql/client';
@@ -9,6 +9,7 @@ import { createLogger } from '../../src/platform/log/index.js';
 import { createServices } from '../../src/services.js';
 import { testEnvironment } from './environment.js';
 import { onServer, startPostgres, type TestPostgres } from './postgres.js';
+import { useScratchFolder } from './scratch.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -20,7 +21,7 @@ declare module 'vitest' {
 }
 
 let postgres: TestPostgres | undefined;
-let folder: string | undefined;
+let removeScratch: (() => void) | undefined;
 
 const prismaDirectory = path.resolve(import.meta.dirname, '../../prisma');
 
@@ -40,7 +41,10 @@ async function checkpoint(url: string): Promise<void> {
 
 /** Makes each template once; every test then copies one. */
 export async function setup(project: TestProject): Promise<void> {
-  folder = mkdtempSync(path.join(os.tmpdir(), 'latchkey-test-'));
+  // What has to survive a kill or a lack of room is tried on a disk.
+  removeScratch = useScratchFolder({ inMemory: project.name !== 'durability' });
+  const folder = path.join(os.tmpdir(), 'templates');
+  mkdirSync(folder);
   postgres = await startPostgres();
   for (const template of ['empty', 'server'] as const) {
     await onServer(postgres.url, `CREATE DATABASE latchkey_${template}`);
@@ -57,5 +61,5 @@ export async function setup(project: TestProject): Promise<void> {
 
 export async function teardown(): Promise<void> {
   await postgres?.stop();
-  if (folder) rmSync(folder, { recursive: true, force: true });
+  removeScratch?.();
 }
