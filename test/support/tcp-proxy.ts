@@ -6,6 +6,10 @@ export type TcpProxy = {
   cut(): Promise<void>;
   /** Listens again, on the same port. */
   mend(): Promise<void>;
+  /** Passes nothing on any more and says so to nobody, as a host does that has lost its power: connections stay, new ones are taken. */
+  swallow(): void;
+  /** Passes on again what new connections bring; the ones that were open meanwhile stay dead. */
+  passOn(): void;
   close(): Promise<void>;
 };
 
@@ -13,7 +17,15 @@ export type TcpProxy = {
 export async function startTcpProxy(targets: () => readonly { host: string; port: number }[]): Promise<TcpProxy> {
   const open = new Set<net.Socket>();
   let turn = 0;
+  let swallowing = false;
   const server = net.createServer((socket) => {
+    if (swallowing) {
+      open.add(socket);
+      return void socket
+        .on('error', () => undefined)
+        .on('close', () => open.delete(socket))
+        .resume();
+    }
     const candidates = targets();
     const target = candidates[turn++ % candidates.length];
     if (!target) return void socket.destroy();
@@ -45,5 +57,12 @@ export async function startTcpProxy(targets: () => readonly { host: string; port
     for (const socket of open) socket.destroy();
     await closed;
   };
-  return { port, cut, mend: () => listen(port), close: cut };
+  const swallow = () => {
+    swallowing = true;
+    for (const socket of open) socket.unpipe().resume();
+  };
+  const passOn = () => {
+    swallowing = false;
+  };
+  return { port, cut, mend: () => listen(port), swallow, passOn, close: cut };
 }

@@ -75,9 +75,6 @@ export function databaseProviderOf(url: string): Database['provider'] {
 /** Waiting time of a SQLite writer for another process (the CLI beside the server), in milliseconds. */
 export const SQLITE_BUSY_TIMEOUT_MS = 5000;
 
-/** A request waits so long for a connection to PostgreSQL, in milliseconds; past it, it is told to come again. */
-const CONNECT_TIMEOUT_MS = 10_000;
-
 /**
  * Opens the database named by a URL. Nothing is created but a missing SQLite file; see `migrate`.
  * @param options.outage hears when the database cannot be reached or written, and when it can again
@@ -101,12 +98,7 @@ export async function openDatabase({
   const kept =
     provider === 'sqlite'
       ? keepAdapter(watchStatements(new SqliteAdapter({ url, timeout: SQLITE_BUSY_TIMEOUT_MS }), watcher))
-      : keepAdapter(
-          watchStatements(
-            new PostgresqlAdapter({ connectionString: url, max: poolSize, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
-            watcher,
-          ),
-        );
+      : keepAdapter(watchStatements(new PostgresqlAdapter({ url, poolSize }), watcher));
   const client =
     provider === 'sqlite'
       ? new SqliteClient({ adapter: kept.factory })

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { now, nowDate } from '../clock.js';
 import { AppError } from '../errors.js';
 import { databaseProviderOf, SQLITE_BUSY_TIMEOUT_MS } from './database.js';
+import { CONNECTION_OPTIONS } from './postgresql-silence.js';
 import { makePrivate } from './sqlite-file.js';
 
 /** Prisma's own advisory lock on PostgreSQL, so that `prisma migrate deploy` and a starting server wait for each other. */
@@ -160,7 +161,7 @@ async function openSqliteSession(url: string): Promise<MigrationSession> {
 }
 
 async function openPostgresqlSession(url: string): Promise<MigrationSession> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, ...CONNECTION_OPTIONS });
   await client.connect();
   await client.query('BEGIN');
   await client.query('SELECT pg_advisory_xact_lock($1)', [PRISMA_ADVISORY_LOCK]);

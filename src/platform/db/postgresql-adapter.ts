@@ -1,13 +1,23 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import { adapterErrors, type DirectDriver, type DirectStatement, type Done } from './direct.js';
+import { CONNECTION_OPTIONS, endWhenSilent } from './postgresql-silence.js';
 import { type Answer, PostgresqlStatement } from './postgresql-statement.js';
 
 /** Prisma's adapter for PostgreSQL, with direct statements on the pool that it uses itself. */
 export class PostgresqlAdapter extends PrismaPg {
+  readonly #config: pg.ClientConfig;
+
+  constructor({ url, poolSize }: { url: string; poolSize: number }) {
+    const config = { connectionString: url, ...CONNECTION_OPTIONS };
+    super({ ...config, max: poolSize });
+    this.#config = config;
+  }
+
   override async connect() {
     const adapter = await super.connect();
     const pool = adapter.underlyingDriver();
+    endWhenSilent(pool, this.#config);
     const direct: DirectDriver = {
       readAll: (statement, done) =>
         send(
