@@ -34,7 +34,7 @@ import { checkRequestObject } from './request-objects.js';
 import { type ResourceServerInfo, resourceServerFor } from './resource-access.js';
 import type { TokenExchange } from './token-exchange/index.js';
 import { tokenPolicy } from './token-policy.js';
-import { tellingUnavailable } from './unavailable.js';
+import { renderingUnavailable, tellingUnavailable } from './unavailable.js';
 
 /** Where everything lives (requirements: routes that every tool can rely on). */
 export const routes = {
@@ -204,7 +204,7 @@ export function buildConfiguration(deps: ConfigurationDeps): Configuration {
     rotateRefreshToken: rotateRefreshToken(deps.refreshUses),
     extraTokenClaims: tellingUnavailable(createExtraTokenClaims(deps)),
     clientBasedCORS: createClientCors(deps),
-    renderError: (ctx, out, error) => deps.pages.error(ctx, out, error),
+    renderError: renderingUnavailable((ctx, out, error) => deps.pages.error(ctx, out, error)),
     fetch: deps.fetch,
     features: {
       devInteractions: { enabled: false },

@@ -1,4 +1,4 @@
-import { type Adapter, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { type Adapter, type ErrorOut, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { unavailableError } from '../platform/db/index.js';
 import type { AppError } from '../platform/errors.js';
 import type { ProviderExtension } from './provider.js';
@@ -46,8 +46,16 @@ export function tellUnavailable(adapter: Adapter): Adapter {
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** Every 503 says when to come again; and what fails around an endpoint, as the saving of a session does, is answered like what fails in it. */
+/**
+ * Decides for all endpoints and grants, whatever of ours they asked: what would be the library's `server_error` is a 503 where the database could not
+ * answer. Every 503 says when to come again; and what fails around an endpoint, as the saving of a session does, is answered like what fails in it.
+ */
 export const answerUnavailable: ProviderExtension = (provider: Provider) => {
+  // Told when the answer has been made and not yet sent. Pages are right already, by `renderingUnavailable`.
+  provider.on('server_error', (ctx, error) => {
+    const unavailable = ctx.status === 500 ? fromDatabase(error) : undefined;
+    if (unavailable) refuse(ctx, unavailable);
+  });
   provider.use((ctx, next) => {
     const sayWhen = (seconds: number) => {
       if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', String(seconds));
@@ -65,16 +73,30 @@ export const answerUnavailable: ProviderExtension = (provider: Provider) => {
   });
 };
 
+type RenderError = (ctx: KoaContextWithOIDC, out: ErrorOut, error: Error) => Promise<void> | void;
+
+/** The same decision for error pages. */
+export const renderingUnavailable =
+  (render: RenderError): RenderError =>
+  (ctx, out, error) => {
+    const unavailable = fromDatabase(error);
+    if (!unavailable) return render(ctx, out, error);
+    ctx.status = 503;
+    return render(ctx, told(unavailable), unavailable);
+  };
+
 function fromDatabase(error: unknown): Unavailable | undefined {
   const unavailable = unavailableError(error);
   return unavailable && asOAuthError(unavailable);
 }
 
-function refuse(ctx: KoaContextWithOIDC, { error, error_description }: Unavailable): void {
+const told = ({ error, error_description }: Unavailable): ErrorOut => ({ error, error_description });
+
+function refuse(ctx: KoaContextWithOIDC, unavailable: Unavailable): void {
   // A code that could not be kept, or a session that was not saved, must not be handed out.
   ctx.remove('Location');
   ctx.remove('Set-Cookie');
   ctx.status = 503;
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = { error, error_description };
+  ctx.body = told(unavailable);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { troubleOf, unavailableError } from '../../src/platform/db/index.js';
+import { OutboundError } from '../../src/platform/outbound/index.js';
 
 /** As Prisma hands on what a driver adapter said. */
 const known = (code: string, cause: object) =>
@@ -34,6 +35,10 @@ describe('an error of the database', () => {
     ['a unique violation', known('P2002', { kind: 'UniqueConstraintViolation' })],
     ['a broken rule of SQLite', known('P2010', sqlite('SQLITE_CONSTRAINT: NOT NULL constraint failed'))],
     ['a statement that is wrong', known('P2010', { originalCode: '42601', kind: 'postgres', code: '42601', message: 'syntax error' })],
+    [
+      'an address that cannot be reached, of a client',
+      new Error('keys', { cause: new OutboundError('connection', 'x', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })) }),
+    ],
     ['a mistake of ours', new TypeError('x is not a function')],
     ['nothing', undefined],
     ['a text', 'ECONNREFUSED'],

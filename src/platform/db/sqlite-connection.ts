@@ -15,6 +15,9 @@ export type SqliteConnection = {
   enqueue(statement: Statement, done: Done<number>): void;
 };
 
+/** The last answers have so long to leave the process, in milliseconds. */
+const ANSWERS_MS = 100;
+
 /** So many writes share a commit at most. */
 const MAX_GROUP = 64;
 
@@ -27,9 +30,21 @@ type Waiting = { statement: Statement; done: Done<number> };
  *   garbage collector, which does not see that it holds megabytes.
  * - Writes that come in the same turn of the event loop, or in turns that follow at once, are committed together. Each is atomic by itself, and
  *   none is answered before it is on the disk; only the waiting for the disk, which costs more than the write, is shared.
+ * - Where a transaction can be neither committed nor undone, every statement fails from then on and the process ends, for whoever supervises it
+ *   to start it again: SQLite then undoes what was not committed.
  */
-export function openSqliteConnection({ url, timeout }: { url: string; timeout: number }): SqliteConnection {
-  const { run, write, readAll, readFirst, executeScript, reconnect, close } = openSqliteStatements(fileOf(url), { timeout });
+export function openSqliteConnection({
+  url,
+  timeout,
+  onLost = endProcess,
+}: {
+  url: string;
+  timeout: number;
+  /** the connection is of no more use and holds the file's lock, which ends with the process only */
+  onLost?: (error: Error) => void;
+}): SqliteConnection {
+  const statements = openSqliteStatements(fileOf(url), { timeout });
+  const { run, write, readAll, readFirst, executeScript, close } = statements;
   /** Resolves when the transaction that is open has ended. */
   let transaction: Promise<void> | undefined;
   const waiting: Waiting[] = [];
@@ -78,9 +93,19 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
     try {
       run(ROLLBACK);
     } catch (error) {
-      // Closing it rolls back as well. Where SQLite had done so already, there is nothing left to do.
-      if (!/no transaction is active/.test(String(error))) reconnect();
+      // After a full disk or a failed read SQLite has undone the transaction by itself, and there is nothing left to do.
+      if (statements.isInTransaction()) lose(error);
     }
+  }
+
+  /**
+   * Another connection would not help: closing this one frees nothing while statements are prepared on it, which the driver leaves to the garbage
+   * collector, so the file would stay locked, for every process; and this one would commit to a transaction that nobody can end.
+   */
+  function lose(cause: unknown): void {
+    const lost = new LibsqlError('SQLITE_IOERR: a transaction could not be undone', 'SQLITE_IOERR', undefined, undefined, cause as Error);
+    statements.refuseAll(lost);
+    onLost(lost);
   }
 
   function flush(): void {
@@ -136,6 +161,13 @@ export function openSqliteConnection({ url, timeout }: { url: string; timeout: n
     enqueue,
     write: (statement) => promiseOf((done) => enqueue(statement, done)),
   };
+}
+
+/** Once those who waited have been answered. */
+function endProcess(error: Error): void {
+  setTimeout(() => {
+    throw error;
+  }, ANSWERS_MS);
 }
 
 type TransactionDeps = { run(statement: Statement): Answer; rollBack(): void; ended(): void };

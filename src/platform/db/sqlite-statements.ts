@@ -15,7 +15,10 @@ export type SqliteStatements = {
   readAll(statement: Statement): object[];
   readFirst(statement: Statement): object | undefined;
   executeScript(text: string): void;
-  reconnect(): void;
+  /** Whether a transaction is open, as SQLite itself says. */
+  isInTransaction(): boolean;
+  /** From now on every statement fails with this, and none reaches the file. */
+  refuseAll(error: Error): void;
   close(): void;
 };
 
@@ -41,15 +44,13 @@ type Prepared = { reader: Reader; writer?: undefined } | { writer: Connection.St
 
 /** @param options.timeout how long another process that writes is waited for, in milliseconds */
 export function openSqliteStatements(file: string, { timeout }: { timeout: number }): SqliteStatements {
-  const open = () => {
-    const opened = new Connection(file, { timeout });
-    opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    return opened;
-  };
-  let connection = open();
+  const connection = new Connection(file, { timeout });
+  connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  let refusal: Error | undefined;
   const prepared = new LRUCache<string, Prepared>({ max: MAX_PREPARED });
 
   function prepare(text: string): Prepared {
+    if (refusal) throw refusal;
     const known = prepared.get(text);
     if (known) return known;
     const statement = connection.prepare(text);
@@ -108,11 +109,13 @@ export function openSqliteStatements(file: string, { timeout }: { timeout: numbe
         const row = firstRow(reader, statement);
         return row && reader.toObject(row);
       }),
-    executeScript: (text) => void connection.exec(text),
-    reconnect() {
-      prepared.clear();
-      connection.close();
-      connection = open();
+    executeScript(text) {
+      if (refusal) throw refusal;
+      connection.exec(text);
+    },
+    isInTransaction: () => connection.inTransaction,
+    refuseAll(error) {
+      refusal = error;
     },
     close() {
       prepared.clear();

@@ -58,9 +58,12 @@ const MESSAGES: readonly [RegExp, DatabaseTrouble][] = [
 
 const MAX_DEPTH = 5;
 
-/** What stands between the database and a right statement; undefined for every other error. Drivers and Prisma nest causes in each other. */
+/**
+ * What stands between the database and a right statement; undefined for every other error. Drivers and Prisma nest causes in each other. What has
+ * become an error of ours is not looked into: an address of a client that cannot be reached (`OutboundError`) has the same codes as its cause.
+ */
 export function troubleOf(error: unknown, depth = 0): DatabaseTrouble | undefined {
-  if (typeof error !== 'object' || error === null || depth > MAX_DEPTH) return undefined;
+  if (typeof error !== 'object' || error === null || error instanceof AppError || depth > MAX_DEPTH) return undefined;
   const { code, kind, originalCode, originalMessage, message, cause, meta, driverAdapterError } = error as Record<string, unknown>;
   for (const each of [kind, code, originalCode]) {
     const known = typeof each === 'string' ? CODES[each] : undefined;
