@@ -21,7 +21,7 @@ export const processSettings = {
     name: 'SHUTDOWN_DELAY_SECONDS',
     group: 'Server',
     meaning:
-      'how long a server that was told to stop still takes connections, while `/readyz` says 503: as long as the load balancer in front needs to notice',
+      'how long a server that was told to stop still takes connections, while `/readyz` says 503: as long as the load balancer in front needs to notice. With 0 new connections are refused at once, and kept ones that are idle are closed after a second',
     schema: value.integer(0, 300),
     fallback: '0',
   }),

@@ -32,6 +32,12 @@ describe.each(databases)('everything of somebody ended on %s', (provider) => {
   }
   const generationOf = async (id: string) =>
     (await store.db.client.account.findUniqueOrThrow({ where: { id }, select: { signInGeneration: true } })).signInGeneration;
+  /** On PostgreSQL: a statement of this database waits for a row that another transaction holds. */
+  async function untilSomebodyWaits(): Promise<void> {
+    const waiting = () => store.db.client.$queryRaw<unknown[]>`SELECT 1 FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await expect.poll(async () => (await waiting()).length, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0);
+  }
   /** An interaction that nobody has answered. */
   async function ask(): Promise<string> {
     const id = randomId();
@@ -195,6 +201,28 @@ describe.each(databases)('everything of somebody ended on %s', (provider) => {
       const { grantId: given } = (await store.adapter('BackchannelAuthenticationRequest').find(jti)) ?? {};
       expect(given, `round ${round}`).toBeUndefined();
     }
+  });
+
+  it('a backchannel request whose approval by an older version is being stored, holding no grant, is ended as well', async () => {
+    const requests = 'BackchannelAuthenticationRequest';
+    const accountId = await addAccount();
+    const [jti, cookie] = [randomId(), randomId()];
+    const sessionUid = `uid-${cookie}`;
+    const asked = examplePayload(requests, jti, { accountId, grantId: undefined, sessionUid: undefined });
+    await store.adapter(requests).upsert(jti, asked, 600);
+    await store.adapter('Session').upsert(cookie, examplePayload('Session', cookie, { accountId, uid: sessionUid }), 600);
+    const grantId = await grantIn(accountId, sessionUid);
+    let end: Promise<void> | undefined;
+    await store.db.client.$transaction(async (tx) => {
+      const approved = await tx.$executeRaw`UPDATE artifacts SET grant_id = ${grantId}, session_uid = ${sessionUid}
+        WHERE account_id = ${accountId} AND kind = ${requests} AND revoked_at IS NULL`;
+      expect(approved).toBe(1);
+      end = store.sessions.endAll(accountId);
+      if (provider === 'postgresql') await untilSomebodyWaits();
+    });
+    await end;
+    expect(await living({ accountId })).toBe(0);
+    expect(await store.adapter(requests).find(jti)).toBeUndefined();
   });
 
   it("a client's own token and its grants that race with its deletion leave nothing alive", async () => {

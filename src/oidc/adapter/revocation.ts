@@ -22,9 +22,10 @@ export type Ended = {
 };
 
 /**
- * Order matters twice. The grant goes first: an insert that depends on it holds it shared, so either that insert has committed and the second
- * statement sees its row, or it waits, and then finds the grant dead. And several grants are locked in the order of their ids, so two
- * revocations that overlap cannot block each other.
+ * Order matters three times. The grant goes first: an insert that depends on it holds it shared, so either that insert has committed and the
+ * later statements see its row, or it waits, and then finds the grant dead. What rests on no grant goes before what does: a request that is being
+ * approved by a process of a version that does not hold the grant leaves the one for the other, never back, so the last statement sees it. And
+ * several grants are locked in the order of their ids, so two revocations that overlap cannot block each other.
  */
 export function createRevocation({ db }: { db: Database }): Revocation {
   const { client } = db;
@@ -35,8 +36,8 @@ export function createRevocation({ db }: { db: Database }): Revocation {
     return [
       client.$executeRaw`UPDATE grants SET revoked_at = ${at} WHERE id IN
         (SELECT id FROM grants WHERE ${grants} AND revoked_at IS NULL ORDER BY id ${db.lockForUpdate})`,
-      endArtifacts(resting),
       ...(grantless ? [endArtifacts(sql`grant_id IS NULL AND ${grantless}`)] : []),
+      endArtifacts(resting),
     ];
   };
   const run = async (grantId: string) => {

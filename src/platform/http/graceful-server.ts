@@ -7,7 +7,8 @@ export type GracefulServer = {
   discourage(): void;
   /**
    * Takes no more connections; answers what is under way and what comes on connections that are there. Resolves when all are closed. Those that
-   * are idle are closed at once, or, where others go on serving, when their keep-alive time is up, which clients know: a request may be on its way.
+   * are idle are closed after a second, or, where others go on serving, when their keep-alive time is up, which clients know: a request may be on
+   * its way. Whoever sends one meanwhile is answered, and told by `Connection: close`.
    * @param options.timeoutMs then the rest is cut off
    * @returns whether everything was finished by itself
    */
@@ -15,6 +16,8 @@ export type GracefulServer = {
 };
 
 const WATCH_MS = 100;
+/** So long an idle connection is still listened to: who uses it all the time is told to leave it, instead of finding it gone. */
+const IDLE_MS = 1_000;
 /** So long the rest of a request may take to arrive while nothing else is under way. */
 const QUIET_MS = 2_000;
 
@@ -80,8 +83,13 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
           byItself = false;
           server.closeAllConnections();
         }, timeoutMs);
-        // Opened ahead of time, as browsers do; Node does not count them as idle.
-        if (!keepIdle) for (const socket of untouched) socket.destroy();
+        const closeIdle = () => {
+          server.closeIdleConnections();
+          // Opened ahead of time, as browsers do; Node does not count them as idle.
+          for (const socket of untouched) socket.destroy();
+        };
+        // After the next look at the network: what has arrived by then is a request under way, and its connection no longer idle.
+        const idle = keepIdle ? undefined : setTimeout(() => setImmediate(closeIdle), IDLE_MS);
         // With no answer outstanding, what is left are requests that somebody began to send and never finished.
         let quietMs = 0;
         const watch = setInterval(() => {
@@ -90,12 +98,12 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
         }, WATCH_MS);
         const closed = () => {
           clearTimeout(cut);
+          clearTimeout(idle);
           clearInterval(watch);
           resolve(byItself);
         };
-        // An HTTP server's own `close` closes idle connections as well.
-        if (keepIdle) net.Server.prototype.close.call(server, closed);
-        else server.close(closed);
+        // An HTTP server's own `close` closes idle connections at once.
+        net.Server.prototype.close.call(server, closed);
       });
     },
   };
