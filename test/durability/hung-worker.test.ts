@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt } from '../support/built.js';
+import { createDatabaseUrl } from '../support/database.js';
+import { freePort } from '../support/ports.js';
+import { type ServerChild, startServerChild } from '../support/server-child.js';
+
+/** Half a minute without an answer, noticed at the next of the looks that are five seconds apart. */
+const KILLED_WITHIN_MS = 45_000;
+/** The connections that the supervisor can give to a worker that hangs: it waits until one is taken before it gives the next. */
+const GIVEN_TO_ONE = 1;
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+const until = (condition: () => boolean, timeout: number) => expect.poll(condition, { timeout, interval: 50 }).toBe(true);
+
+let database: Awaited<ReturnType<typeof createDatabaseUrl>>;
+const running: ServerChild[] = [];
+beforeAll(async () => {
+  await ensureBuilt();
+  database = await createDatabaseUrl('postgresql', 'server');
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((child) => child.kill()));
+});
+afterAll(() => database.drop());
+
+async function start() {
+  const port = await freePort();
+  const child = await startServerChild({
+    ...{ DATABASE_URL: database.url, DATA_DIR: '/tmp', HOST: 'localhost', PORT: String(port), METRICS_PORT: '', WORKERS: '2' },
+  });
+  running.push(child);
+  await until(() => child.output().includes('all workers are ready'), 60_000);
+  const asks = () => fetch(`http://localhost:${port}/livez`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3_000) });
+  return { child, asks };
+}
+
+describe('a worker that hangs', () => {
+  it('costs one connection at most while it hangs, is killed and replaced, and both serve again', async () => {
+    const { child, asks } = await start();
+    const [hung = 0, other = 0] = childrenOf(child.pid);
+    const stopped = performance.now();
+    // Its event loop stands still: no answer, no signal handler.
+    process.kill(hung, 'SIGSTOP');
+    let failed = 0;
+    while (!child.output().includes('a worker does not answer and is killed')) {
+      await asks().then(
+        (response) => expect(response.status).toBe(200),
+        () => failed++,
+      );
+      await delay(100);
+      expect(performance.now() - stopped).toBeLessThan(KILLED_WITHIN_MS);
+    }
+    expect(failed).toBeLessThanOrEqual(GIVEN_TO_ONE);
+    await until(() => child.output().includes('a worker was started in its place'), 30_000);
+    const after = childrenOf(child.pid);
+    expect(after).toHaveLength(2);
+    expect(after).toContain(other);
+    expect(after).not.toContain(hung);
+    for (let request = 0; request < 10; request++) expect((await asks()).status).toBe(200);
+  });
+
+  it('is killed when it does not stop with the others: the stop ends within 10 seconds, with 0', async () => {
+    const { child } = await start();
+    const [hung = 0] = childrenOf(child.pid);
+    process.kill(hung, 'SIGSTOP');
+    const told = performance.now();
+    process.kill(child.pid, 'SIGTERM');
+    await until(() => child.ended() !== undefined, 15_000);
+    expect(performance.now() - told).toBeLessThan(10_000);
+    expect(child.ended()).toEqual({ code: 0, signal: null });
+    expect(child.output()).toContain('a worker did not end in time and was killed');
+    expect(() => process.kill(hung, 0)).toThrow();
+  });
+});
