@@ -82,6 +82,42 @@ export async function diffModels(engineModule, provider, from, to) {
   return result.exitCode === 0 ? '' : sql;
 }
 
+/** The newest migration that is not asked whom it keeps waiting: it is from before the rule. */
+const NEWEST_BEFORE_LOCK_RULE = '20261128043909';
+/** Tables that grow with use: what locks them while it reads them through keeps everybody waiting. */
+const LARGE_TABLES = ['artifacts', 'grants', 'sessions', 'audit_events', 'accounts', 'consents'];
+
+/**
+ * What a migration of PostgreSQL does that keeps requests waiting for as long as an index takes. A migration is one transaction, so a lock is
+ * held from its statement to the end, and CONCURRENTLY is not to be had: DROP INDEX keeps even readers out, so it comes after every CREATE INDEX;
+ * CREATE INDEX of a large table keeps writers out, so the line before it is a comment `-- Locks: ` that says whom and for how long.
+ * @returns sentences; none when it is all right
+ */
+export function findLockFaults(sql) {
+  const lines = sql.split('\n');
+  const created = new Set([...sql.matchAll(/^CREATE TABLE (?:IF NOT EXISTS )?"?(\w+)"?/gim)].map(([, table]) => table));
+  const faults = [];
+  let dropped;
+  for (const [index, line] of lines.entries()) {
+    dropped ??= /^\s*DROP INDEX\b/i.test(line) ? line.trim() : undefined;
+    if (!/^\s*CREATE (UNIQUE )?INDEX\b/i.test(line)) continue;
+    if (dropped) faults.push(`"${dropped}" comes before "${line.trim()}": readers would wait while it is built. Build first, drop last.`);
+    const [, table] = /\bON (?:ONLY )?"?(\w+)"?/i.exec(lines.slice(index).join(' ')) ?? [];
+    if (!LARGE_TABLES.includes(table) || created.has(table) || /^-- Locks: \S/.test(lines[index - 1] ?? '')) continue;
+    faults.push(`"${line.trim()}" keeps the writers of ${table} waiting: measure it, and say so in a line "-- Locks: ..." before it.`);
+  }
+  return faults;
+}
+
+function requireFewLocks() {
+  const folder = path.join(root, 'prisma', 'postgresql', 'migrations');
+  const names = readdirSync(folder).filter((each) => /^\d{14}_/.test(each) && each.slice(0, 14) > NEWEST_BEFORE_LOCK_RULE);
+  const faults = names.flatMap((each) =>
+    findLockFaults(readFileSync(path.join(folder, each, 'migration.sql'), 'utf8')).map((fault) => `${each}: ${fault}`),
+  );
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+}
+
 async function main() {
   const name = process.argv[2];
   if (!name) throw new Error('Say what the migration does: npm run migration -- add_api_keys (or --check)');
@@ -107,6 +143,7 @@ async function main() {
     console.log(`wrote ${path.relative(root, folder)}/migration.sql`);
   }
   if (name === '--check') {
+    requireFewLocks();
     if (differs) throw new Error('The models have changed since the newest migration. Run: npm run migration -- WHAT_IT_DOES');
     console.log('The models and the newest migration agree.');
   } else if (differs) writeFileSync(snapshotFile, after);

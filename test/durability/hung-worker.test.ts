@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../support/built.js';
@@ -34,16 +35,33 @@ async function start() {
   running.push(child);
   await until(() => child.output().includes('all workers are ready'), 60_000);
   const asks = () => fetch(`http://localhost:${port}/livez`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3_000) });
-  return { child, asks };
+  return { child, port, asks };
+}
+
+/** A connection with one request on it. @returns whether it has ended, answered or not */
+async function connect(port: number): Promise<() => boolean> {
+  const socket = net.connect({ host: 'localhost', port });
+  let ended = false;
+  socket
+    .on('error', () => undefined)
+    .on('close', () => {
+      ended = true;
+    })
+    .resume();
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write(`GET /livez HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`);
+  return () => ended;
 }
 
 describe('a worker that hangs', () => {
   it('costs one connection at most while it hangs, is killed and replaced, and both serve again', async () => {
-    const { child, asks } = await start();
+    const { child, port, asks } = await start();
     const [hung = 0, other = 0] = childrenOf(child.pid);
     const stopped = performance.now();
     // Its event loop stands still: no answer, no signal handler.
     process.kill(hung, 'SIGSTOP');
+    // Clients that wait as long as it takes: one is given to the worker that hangs.
+    const patient = await Promise.all([connect(port), connect(port), connect(port), connect(port)]);
     let failed = 0;
     while (!child.output().includes('a worker does not answer and is killed')) {
       await asks().then(
@@ -59,6 +77,8 @@ describe('a worker that hangs', () => {
     expect(after).toHaveLength(2);
     expect(after).toContain(other);
     expect(after).not.toContain(hung);
+    // Nobody waits for ever for an answer of a process that is gone.
+    await until(() => patient.every((ended) => ended()), 10_000);
     for (let request = 0; request < 10; request++) expect((await asks()).status).toBe(200);
   });
 

@@ -4,6 +4,7 @@ import { AppError } from '../errors.js';
 import type { Logger } from '../log/index.js';
 import type { MetricsSnapshot } from '../metrics/index.js';
 import { createAggregate } from './aggregate.js';
+import { endGivenConnection } from './given-connection.js';
 import { FIRST, type ToSupervisor, type ToWorker } from './protocol.js';
 
 export type SupervisorOptions = {
@@ -77,6 +78,7 @@ export function createSupervisor({ workers, poolThreads, log, stopTimeoutMs, onH
       });
     });
     worker.once('exit', (code, signal) => onExit(member, code, signal));
+    endGivenConnection(worker);
     const timeout = setTimeout(() => worker.process.kill('SIGKILL'), READY_TIMEOUT_MS);
     await Promise.race([ready, gone]);
     clearTimeout(timeout);
