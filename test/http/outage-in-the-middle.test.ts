@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Asker, CIBA_GRANT, createAsker, openQuestion } from '../support/asking.js';
-import type { Browserless } from '../support/browserless.js';
+import { type Asker, answer, CIBA_GRANT, createAsker, openQuestion } from '../support/asking.js';
+import { Browserless, type Page } from '../support/browserless.js';
 import { API, clients } from '../support/declarations.js';
+import { approve } from '../support/devices.js';
 import {
   ACCESS_TOKEN,
   EXCHANGE,
@@ -13,7 +14,8 @@ import {
   WAREHOUSE,
 } from '../support/exchanging-services.js';
 import { createApiPerson } from '../support/json-api.js';
-import { createPerson, PASSWORD } from '../support/people.js';
+import type { OpenApi } from '../support/openapi-document.js';
+import { createPerson, PASSWORD, signIn } from '../support/people.js';
 import { locationOf, obtainTokens } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
@@ -83,6 +85,33 @@ describe('a database that goes while a request is being answered (postgresql)', 
       return new Response(body, { status, headers });
     };
 
+  const submitting =
+    (submit: () => Promise<Page>): Send =>
+    async () => {
+      const { status, headers, body } = await submit();
+      return new Response(body, { status, headers });
+    };
+  const television = { client_id: clients.television.client_id };
+  const askByDevice = async () =>
+    (await (await post('/device/auth', { ...television, scope: 'openid' })()).json()) as { device_code: string; user_code: string };
+  const collectByDevice = ({ device_code }: { device_code: string }) =>
+    post('/token', { ...television, grant_type: DEVICE_GRANT, device_code });
+  type Registered = { client_id: string; registration_client_uri: string; registration_access_token: string };
+  const register = async () => {
+    // As from an address that has registered nothing yet.
+    await server.services.db.client.limitCounter.deleteMany();
+    const made = await api('POST', '/connect/register', { redirect_uris: ['https://new.example/cb'] }, false)();
+    return (await made.json()) as Registered;
+  };
+  const managing =
+    (made: Registered, method: string, body?: object): Send =>
+    () =>
+      fetch(made.registration_client_uri, {
+        method,
+        headers: { authorization: `Bearer ${made.registration_access_token}`, 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+
   /** Each gives a request that succeeds while the database is there. Made anew each time, since many work once. */
   const requests: Record<string, () => Promise<Send> | Send> = {
     'POST /token client_credentials': () =>
@@ -108,11 +137,7 @@ describe('a database that goes while a request is being answered (postgresql)', 
         basic('orders', SERVICE_SECRET),
       );
     },
-    'POST /token device_code': async () => {
-      const television = { client_id: clients.television.client_id };
-      const asked = (await (await post('/device/auth', { ...television, scope: 'openid' })()).json()) as { device_code: string };
-      return post('/token', { ...television, grant_type: DEVICE_GRANT, device_code: asked.device_code });
-    },
+    'POST /token device_code': async () => collectByDevice(await askByDevice()),
     'POST /token CIBA': async () => {
       const { auth_req_id } = await bank.ask({ login_hint: (await createPerson(server)).email });
       return post('/token', { grant_type: CIBA_GRANT, auth_req_id }, basic(bank.clientId, bank.secret));
@@ -144,12 +169,7 @@ describe('a database that goes while a request is being answered (postgresql)', 
       return () => fetch(`${server.url}/userinfo`, { headers: { authorization: `Bearer ${access_token}` } });
     },
     'POST /connect/register': () => api('POST', '/connect/register', { redirect_uris: ['https://new.example/cb'] }, false),
-    'GET /connect/register/ID': async () => {
-      const made = (await (
-        await api('POST', '/connect/register', { redirect_uris: ['https://new.example/cb'] }, false)()
-      ).json()) as Record<string, string>;
-      return () => fetch(String(made.registration_client_uri), { headers: { authorization: `Bearer ${made.registration_access_token}` } });
-    },
+    'GET /connect/register/ID': async () => managing(await register(), 'GET'),
     'GET /authorize': async () => page((({ pathname, search }) => pathname + search)((await net.shop.begin()).url)),
     'GET /logout': () => page('/logout'),
     'GET /device': () => page('/device'),
@@ -165,6 +185,50 @@ describe('a database that goes while a request is being answered (postgresql)', 
     'POST /auth/refresh': async () => api('POST', '/auth/refresh', { refresh_token: (await createApiPerson(server)).refreshToken }, false),
     'POST /auth/register': () => api('POST', '/auth/register', { email: `${crypto.randomUUID()}@example.com`, password: PASSWORD }, false),
     'POST /auth/password-reset/request': () => api('POST', '/auth/password-reset/request', { email: person.email }, false),
+    'PUT /connect/register/ID': async () => {
+      const made = await register();
+      return managing(made, 'PUT', { client_id: made.client_id, redirect_uris: ['https://newer.example/cb'] });
+    },
+    'DELETE /connect/register/ID': async () => managing(await register(), 'DELETE'),
+    'POST /token device_code, allowed': async () => {
+      const asked = await askByDevice();
+      await approve(server, new Browserless(), asked.user_code, net.person);
+      return collectByDevice(asked);
+    },
+    'POST /token CIBA, allowed': async () => {
+      const someone = await createPerson(server);
+      const { auth_req_id } = await bank.ask({ login_hint: someone.email });
+      const question = await openQuestion(server, someone);
+      await answer(question.browser, question.page);
+      return post('/token', { grant_type: CIBA_GRANT, auth_req_id }, basic(bank.clientId, bank.secret));
+    },
+    'POST /approve': async () => {
+      const someone = await createPerson(server);
+      await bank.ask({ login_hint: someone.email });
+      const { browser: theirs, page: question } = await openQuestion(server, someone);
+      return submitting(() => answer(theirs, question));
+    },
+    'POST /device': async () => {
+      const { user_code } = await askByDevice();
+      const form = await browser.open(`${server.url}/device`);
+      return submitting(() => browser.submit(form, '/device', { user_code }));
+    },
+    'POST /interaction/ID/login': async () => {
+      const visitor = new Browserless();
+      const form = await visitor.open((await net.shop.begin()).url.href);
+      return submitting(() => signIn(visitor, form, net.person));
+    },
+    'POST /logout/confirm': async () => {
+      const visitor = new Browserless();
+      await obtainTokens(server, net.shop, { browser: visitor, person: net.person });
+      const form = await visitor.open(`${server.url}/logout`);
+      return submitting(() => visitor.submit(form, '/logout/confirm', { logout: 'yes' }));
+    },
+    'POST /auth/logout': async () => {
+      const someone = await createApiPerson(server);
+      return () => fetch(`${server.url}/auth/logout`, { method: 'POST', headers: { authorization: `Bearer ${someone.token}` } });
+    },
+    'PATCH /auth/me': () => api('PATCH', '/auth/me', { last_name: 'Lee' }),
     'GET /auth/me': () => api('GET', '/auth/me'),
     'GET /auth/sessions': () => api('GET', '/auth/sessions'),
     'GET /v2/auth/me': () => api('GET', '/v2/auth/me'),
@@ -173,9 +237,9 @@ describe('a database that goes while a request is being answered (postgresql)', 
   it.each(Object.keys(requests))('%s is answered 503 whichever statement is the first that fails, and works again', async (name) => {
     const make = requests[name] as () => Promise<Send> | Send;
     const usual = await (await make())();
-    const answer = await usual.text();
+    const told = await usual.text();
     // A question that nobody has answered yet is asked again; everything else succeeds.
-    if (usual.status >= 400) expect(answer).toContain('"authorization_pending"');
+    if (usual.status >= 400) expect(told).toContain('"authorization_pending"');
     let reached = true;
     for (let first = 0; reached; first++) {
       const send = await make();
@@ -193,5 +257,24 @@ describe('a database that goes while a request is being answered (postgresql)', 
       expect({ told, status: response.status, retry: response.headers.has('retry-after') }).toEqual({ told, status: 503, retry: true });
     }
     expect((await (await make())()).status).toBe(usual.status);
+  });
+
+  it('every documented call that needs a token is answered 503 as problem details', async () => {
+    const document = (await (await fetch(`${server.url}/openapi.json`)).json()) as OpenApi;
+    const calls = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.entries(operations)
+        .filter(([, { security }]) => security.length > 0 && !security.some((each) => Object.keys(each).length === 0))
+        .map(([method]) => ({ method: method.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, '00000000-0000-4000-8000-000000000000') })),
+    );
+    expect(calls.length).toBeGreaterThan(20);
+    left = 0;
+    for (const { method, path } of calls) {
+      const response = await api(method, path, method === 'GET' ? undefined : {})();
+      const { status, headers } = response;
+      expect({ method, path, status, retry: headers.has('retry-after'), body: await response.json() }).toMatchObject({
+        ...{ method, path, status: 503, retry: true },
+        body: { code: 'database.unavailable' },
+      });
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { sha256 } from '../../platform/crypto/index.js';
+import { troubleOf } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { BackchannelPayload, BackchannelRequests } from '../adapter/index.js';
 import { type AskedScopes, askedScopes } from '../asked-scopes.js';
@@ -85,7 +86,8 @@ export function createQuestions({ holder, requests, contexts, notices, findResou
     return contexts
       .restingOn({ sessionUid: uid }, () => made.save())
       .catch((cause) => {
-        throw faultOf('ended', cause);
+        // A database that cannot answer has called nothing off.
+        throw troubleOf(cause) ? cause : faultOf('ended', cause);
       });
   }
 
