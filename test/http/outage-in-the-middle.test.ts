@@ -13,9 +13,9 @@ import {
   startExchangingServices,
   WAREHOUSE,
 } from '../support/exchanging-services.js';
-import { createApiPerson } from '../support/json-api.js';
+import { createApiPerson, signInByApi } from '../support/json-api.js';
 import type { OpenApi } from '../support/openapi-document.js';
-import { createPerson, PASSWORD, signIn } from '../support/people.js';
+import { consent, PASSWORD, signIn } from '../support/people.js';
 import { locationOf, obtainTokens } from '../support/relying-party.js';
 import type { TestServer } from '../support/server.js';
 
@@ -97,9 +97,21 @@ describe('a database that goes while a request is being answered (postgresql)', 
   const collectByDevice = ({ device_code }: { device_code: string }) =>
     post('/token', { ...television, grant_type: DEVICE_GRANT, device_code });
   type Registered = { client_id: string; registration_client_uri: string; registration_access_token: string };
+  /** As if nobody had asked or registered anything yet. */
+  const forgetLimits = () => server.services.db.client.limitCounter.deleteMany();
+  const ask = async () => {
+    await forgetLimits();
+    return (await bank.ask({ login_hint: net.person.email })).auth_req_id;
+  };
+  /** Asked, and opened by its person. */
+  const question = async () => {
+    await signedIn();
+    const id = await ask();
+    return { id, ...(await openQuestion(server, net.person, { browser })) };
+  };
+  const collectAnswer = (auth_req_id: string) => post('/token', { grant_type: CIBA_GRANT, auth_req_id }, basic(bank.clientId, bank.secret));
   const register = async () => {
-    // As from an address that has registered nothing yet.
-    await server.services.db.client.limitCounter.deleteMany();
+    await forgetLimits();
     const made = await api('POST', '/connect/register', { redirect_uris: ['https://new.example/cb'] }, false)();
     return (await made.json()) as Registered;
   };
@@ -138,13 +150,10 @@ describe('a database that goes while a request is being answered (postgresql)', 
       );
     },
     'POST /token device_code': async () => collectByDevice(await askByDevice()),
-    'POST /token CIBA': async () => {
-      const { auth_req_id } = await bank.ask({ login_hint: (await createPerson(server)).email });
-      return post('/token', { grant_type: CIBA_GRANT, auth_req_id }, basic(bank.clientId, bank.secret));
-    },
+    'POST /token CIBA': async () => collectAnswer(await ask()),
     'POST /backchannel': async () => {
-      const { email } = await createPerson(server);
-      return post('/backchannel', { scope: 'openid', login_hint: email }, basic(bank.clientId, bank.secret));
+      await forgetLimits();
+      return post('/backchannel', { scope: 'openid', login_hint: net.person.email }, basic(bank.clientId, bank.secret));
     },
     'POST /device/auth': () => post('/device/auth', { client_id: clients.television.client_id, scope: 'openid' }),
     'POST /par': () =>
@@ -176,13 +185,12 @@ describe('a database that goes while a request is being answered (postgresql)', 
     'GET /account': () => page('/account'),
     'GET /account/sessions': () => page('/account/sessions'),
     'GET /approve': async () => {
-      const someone = await createPerson(server);
-      await bank.ask({ login_hint: someone.email });
-      const { link, browser: theirs } = await openQuestion(server, someone);
-      return page(link.slice(server.url.length), theirs);
+      const { link } = await question();
+      return page(link.slice(server.url.length));
     },
     'POST /auth/login': () => api('POST', '/auth/login', { email: person.email, password: PASSWORD }, false),
-    'POST /auth/refresh': async () => api('POST', '/auth/refresh', { refresh_token: (await createApiPerson(server)).refreshToken }, false),
+    'POST /auth/refresh': async () =>
+      api('POST', '/auth/refresh', { refresh_token: (await signInByApi(server, person.email)).refreshToken }, false),
     'POST /auth/register': () => api('POST', '/auth/register', { email: `${crypto.randomUUID()}@example.com`, password: PASSWORD }, false),
     'POST /auth/password-reset/request': () => api('POST', '/auth/password-reset/request', { email: person.email }, false),
     'PUT /connect/register/ID': async () => {
@@ -192,21 +200,17 @@ describe('a database that goes while a request is being answered (postgresql)', 
     'DELETE /connect/register/ID': async () => managing(await register(), 'DELETE'),
     'POST /token device_code, allowed': async () => {
       const asked = await askByDevice();
-      await approve(server, new Browserless(), asked.user_code, net.person);
+      await approve(server, browser, asked.user_code, net.person);
       return collectByDevice(asked);
     },
     'POST /token CIBA, allowed': async () => {
-      const someone = await createPerson(server);
-      const { auth_req_id } = await bank.ask({ login_hint: someone.email });
-      const question = await openQuestion(server, someone);
-      await answer(question.browser, question.page);
-      return post('/token', { grant_type: CIBA_GRANT, auth_req_id }, basic(bank.clientId, bank.secret));
+      const { id, page: asked } = await question();
+      await answer(browser, asked);
+      return collectAnswer(id);
     },
     'POST /approve': async () => {
-      const someone = await createPerson(server);
-      await bank.ask({ login_hint: someone.email });
-      const { browser: theirs, page: question } = await openQuestion(server, someone);
-      return submitting(() => answer(theirs, question));
+      const { page: asked } = await question();
+      return submitting(() => answer(browser, asked));
     },
     'POST /device': async () => {
       const { user_code } = await askByDevice();
@@ -218,6 +222,11 @@ describe('a database that goes while a request is being answered (postgresql)', 
       const form = await visitor.open((await net.shop.begin()).url.href);
       return submitting(() => signIn(visitor, form, net.person));
     },
+    'POST /interaction/ID/consent': async () => {
+      await signedIn();
+      const form = await browser.open((await net.shop.begin({ prompt: 'consent' })).url.href);
+      return submitting(() => consent(browser, form));
+    },
     'POST /logout/confirm': async () => {
       const visitor = new Browserless();
       await obtainTokens(server, net.shop, { browser: visitor, person: net.person });
@@ -225,8 +234,8 @@ describe('a database that goes while a request is being answered (postgresql)', 
       return submitting(() => visitor.submit(form, '/logout/confirm', { logout: 'yes' }));
     },
     'POST /auth/logout': async () => {
-      const someone = await createApiPerson(server);
-      return () => fetch(`${server.url}/auth/logout`, { method: 'POST', headers: { authorization: `Bearer ${someone.token}` } });
+      const { token: theirs } = await signInByApi(server, person.email);
+      return () => fetch(`${server.url}/auth/logout`, { method: 'POST', headers: { authorization: `Bearer ${theirs}` } });
     },
     'PATCH /auth/me': () => api('PATCH', '/auth/me', { last_name: 'Lee' }),
     'GET /auth/me': () => api('GET', '/auth/me'),
