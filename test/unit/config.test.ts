@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -227,32 +227,29 @@ describe('the secrets of a development installation', () => {
     const program = path.join(root, 'load.mjs');
     const stdin = {
       contents: `import { loadConfig } from './src/config/index.ts';
-        while (Date.now() < Number(process.argv[2]));
-        const { keyEncryptionKey, cookieSecrets } = loadConfig({}, { root: process.argv[3] });
-        console.log(keyEncryptionKey.toString('hex') + cookieSecrets);`,
+        process.once('message', (at) => {
+          while (Date.now() < at);
+          const { keyEncryptionKey, cookieSecrets } = loadConfig({}, { root: process.argv[2] });
+          process.send(keyEncryptionKey.toString('hex') + cookieSecrets, () => process.disconnect());
+        });
+        process.send('ready');`,
       resolveDir: path.resolve(import.meta.dirname, '../..'),
     };
     await build({ stdin, bundle: true, platform: 'node', format: 'esm', outfile: program, logLevel: 'error' });
     for (let round = 0; round < 3; round++) {
       const installation = path.join(root, `round-${round}`);
       mkdirSync(path.join(installation, 'keys'), { recursive: true });
-      const at = String(Date.now() + 700);
-      const answers = await Promise.all(Array.from({ length: 6 }, () => run([program, at, installation])));
-      expect(new Set(answers).size).toBe(1);
-      expect(answers[0]).toMatch(/^[0-9a-f]{64}\S{44}$/);
+      const children = Array.from({ length: 6 }, () => fork(program, [installation]));
+      const answer = (child: ChildProcess) =>
+        new Promise((resolve, reject) => child.once('message', resolve).once('exit', (code) => reject(new Error(`exit ${code}`))));
+      expect(await Promise.all(children.map(answer))).toEqual(Array(6).fill('ready'));
+      const answers = children.map(answer);
+      const at = Date.now() + 20;
+      for (const child of children) child.send(at);
+      const made = await Promise.all(answers);
+      expect(new Set(made).size).toBe(1);
+      expect(made[0]).toMatch(/^[0-9a-f]{64}\S{44}$/);
       expect(readdirSync(path.join(installation, 'keys')).sort()).toEqual(['cookie-secrets', 'key-encryption-key']);
     }
   });
 });
-
-function run(args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(`exit ${code}`))));
-  });
-}
