@@ -216,6 +216,7 @@ async function buildServices(
   metrics.gaugesFrom({
     sessionsActive: sessions.countActive,
     accountsLocked: () => countClosedLocks(db),
+    outbox: outbox.measure,
     signingKeyAgeSeconds: () => secondsSince(signingKeys.current().active[0]?.since),
     passwordHashQueueDepth: identity.passwords.queueDepth,
   });

@@ -6,14 +6,14 @@ type Json = { json?: boolean };
 
 /** `latchkey outbox ...` */
 export function addOutboxCommands(program: Command, cli: Cli): void {
-  const outbox = program.command('outbox').description('messages to applications that could not be delivered');
+  const outbox = program.command('outbox').description('messages to applications and webhooks that have not arrived');
   outbox
     .command('list')
-    .description('list what was given up, the newest first')
-    .option('--json', 'print one JSON object: {messages}')
+    .description('list what was given up, the newest first, and say what is still tried')
+    .option('--json', 'print one JSON object: {messages, waiting}')
     .action(async (options: Json) => {
       await cli.withServices(async (services) => {
-        const found = await services.outbox.listGivenUp();
+        const [found, trying] = await Promise.all([services.outbox.listGivenUp(), services.outbox.listWaiting()]);
         const rows = found.map(({ id, topic, recipient, attempts, createdAt, lastError }) => [
           id,
           topic,
@@ -25,12 +25,16 @@ export function addOutboxCommands(program: Command, cli: Cli): void {
         const messages = found.map(({ id, topic, recipient, attempts, createdAt, lastError }) => ({
           ...{ id, topic, recipient, attempts, created_at: createdAt.toISOString(), last_error: lastError },
         }));
-        const text = table(
-          ['MESSAGE', 'TOPIC', 'RECIPIENT', 'ATTEMPTS', 'SINCE', 'LAST ERROR'],
-          rows,
-          'Everything was delivered, or is still tried.',
+        const text = table(['MESSAGE', 'TOPIC', 'RECIPIENT', 'ATTEMPTS', 'SINCE', 'LAST ERROR'], rows, 'Nothing was given up.');
+        const waiting = trying.map(({ topic, messages, since, lastError }) => ({
+          ...{ topic, messages, since: since.toISOString(), last_error: lastError },
+        }));
+        const tried = table(
+          ['STILL TRIED', 'MESSAGES', 'OLDEST SINCE', 'LAST ERROR'],
+          trying.map(({ topic, messages, since, lastError }) => [topic, messages, since, lastError]),
+          'Nothing waits.',
         );
-        cli.print({ data: { messages }, text }, options);
+        cli.print({ data: { messages, waiting }, text: `${text}\n${tried}` }, options);
       });
     });
   outbox

@@ -137,13 +137,16 @@ describe.each(databases)('webhooks on %s', (provider) => {
     await server.services.db.client.outboxMessage.deleteMany();
     await record('lost');
     await deliver();
+    const tried = await latchkey.json(['outbox', 'list']);
+    expect(tried).toMatchObject({ messages: [], waiting: [{ topic: 'webhook', messages: 1, last_error: 'answered 500' }] });
     for (let turn = 0; turn < 15; turn += 1) {
       const [row] = await server.services.db.client.outboxMessage.findMany();
       if (!row?.nextAttemptAt) break;
       vi.setSystemTime(row.nextAttemptAt);
       await deliver();
     }
-    const { messages } = await latchkey.json(['outbox', 'list']);
+    const { messages, waiting } = await latchkey.json(['outbox', 'list']);
+    expect(waiting).toEqual([]);
     expect(messages).toMatchObject([{ topic: 'webhook', recipient: id, attempts: 11, last_error: 'answered 500' }]);
     dead.answer.status = 200;
     await latchkey.json(['outbox', 'retry']);

@@ -14,6 +14,10 @@ describe('the metrics', () => {
     server = await startDeclaredServer({ env: { PURGE_INTERVAL_SECONDS: '1' } });
     // Somebody is signed in before the first scrape: counts of rows are kept for a while.
     await obtainTokens(server, await createRelyingParty(server, 'ours'));
+    const message = { topic: 'nobody-delivers-it', recipient: 'somebody', payload: '', createdAt: new Date(Date.now() - 3_600_000) };
+    const { outboxMessage } = server.services.db.client;
+    await outboxMessage.create({ data: { id: 'still tried', ...message, nextAttemptAt: new Date(Date.now() + 3_600_000) } });
+    await outboxMessage.create({ data: { id: 'given up', ...message, nextAttemptAt: null } });
     server.services.metrics.watchProcess();
     const metrics = createMetricsServer(server.services.metrics);
     metrics.listen(0, '127.0.0.1');
@@ -86,6 +90,12 @@ describe('the metrics', () => {
     expect(text).toMatch(/^auth_sessions_active [1-9]/m);
     expect(text).toMatch(/^db_query_duration_seconds_count [1-9]/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+
+  it('say how many messages are still tried and since when, for whoever is to hear that a receiver is down', async () => {
+    const text = await scrape();
+    expect(text).toMatch(/^auth_outbox_waiting_messages 1$/m);
+    expect(Number(/^auth_outbox_oldest_message_seconds (\S+)$/m.exec(text)?.[1])).toBeGreaterThanOrEqual(3600);
   });
 
   it('count the rows that the purge deletes, by kind', async () => {

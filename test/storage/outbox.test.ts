@@ -77,6 +77,7 @@ describe.each(databases)('a message in the outbox on %s', (provider) => {
       if (!next?.nextAttemptAt) break;
       vi.setSystemTime(next.nextAttemptAt.getTime());
     }
+    expect(await outbox.listWaiting()).toEqual([]);
     const pauses = attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
     expect(attempts.length).toBe(11);
@@ -92,6 +93,25 @@ describe.each(databases)('a message in the outbox on %s', (provider) => {
     await outbox.idle();
     expect(await outbox.listGivenUp()).toEqual([]);
     expect(await count()).toBe(0);
+  });
+
+  it('is counted while it is tried, by topic, with how long the oldest has waited and why it failed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const outbox = open(async () => {
+      throw new Error('the receiver is down');
+    });
+    const since = new Date();
+    await put(outbox, { secret: 'a very recognisable word' });
+    await outbox.run();
+    vi.setSystemTime(Date.now() + 1000);
+    await put(outbox);
+    await outbox.statement({ topic: 'other', recipient: 'somebody else', payload: {} });
+    const waiting = await outbox.listWaiting();
+    expect(waiting).toEqual([
+      { topic: 'other', messages: 1, since: new Date(since.getTime() + 1000), lastError: null },
+      { topic: TOPIC, messages: 2, since, lastError: 'the receiver is down' },
+    ]);
+    expect(await outbox.listGivenUp()).toEqual([]);
   });
 
   it('is delivered by somebody else when the process that took it has died', async () => {

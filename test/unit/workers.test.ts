@@ -16,6 +16,7 @@ describe('the metrics of several workers', () => {
       metrics.gaugesFrom({
         sessionsActive: async () => 50,
         accountsLocked: async () => 2,
+        outbox: async () => ({ waiting: 3, oldestSeconds: 60 }),
         signingKeyAgeSeconds: () => 1000,
         passwordHashQueueDepth: () => count,
       });
@@ -27,6 +28,7 @@ describe('the metrics of several workers', () => {
     expect(numberIn(text, 'db_query_duration_seconds_bucket\\{le="0.0025"\\}')).toBe(2);
     expect(numberIn(text, 'auth_sessions_active')).toBe(50);
     expect(numberIn(text, 'auth_accounts_locked')).toBe(2);
+    expect(numberIn(text, 'auth_outbox_waiting_messages')).toBe(3);
     expect(numberIn(text, 'auth_signing_key_age_seconds')).toBe(1000);
     expect(numberIn(text, 'password_hash_queue_depth')).toBe(7);
   });

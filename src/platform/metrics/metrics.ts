@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export type Gauges = {
   sessionsActive(): Promise<number>;
   accountsLocked(): Promise<number>;
+  /** Messages that are still tried (platform/outbox), and how long the oldest of them has been; 0 where none is. */
+  outbox(): Promise<{ waiting: number; oldestSeconds: number }>;
   signingKeyAgeSeconds(): number | undefined;
   passwordHashQueueDepth(): number;
 };
@@ -99,6 +101,16 @@ export function createMetrics(): Metrics {
     });
   gauge('auth_sessions_active', 'Browser sessions somebody is signed in to', (from) => from.sessionsActive());
   gauge('auth_accounts_locked', 'Locks that are closed after failed sign-ins', (from) => from.accountsLocked());
+  gauge(
+    'auth_outbox_waiting_messages',
+    'Messages to applications and webhooks that are still tried',
+    async (from) => (await from.outbox()).waiting,
+  );
+  gauge(
+    'auth_outbox_oldest_message_seconds',
+    'Since when the oldest of them is tried',
+    async (from) => (await from.outbox()).oldestSeconds,
+  );
   gauge('auth_signing_key_age_seconds', 'Since when the active key signs', (from) => from.signingKeyAgeSeconds());
   gauge('password_hash_queue_depth', 'Password hashes that wait for a core', (from) => from.passwordHashQueueDepth(), 'sum');
 
@@ -124,6 +136,7 @@ export function createMetrics(): Metrics {
         ...gauges,
         sessionsActive: forAWhile(gauges.sessionsActive),
         accountsLocked: forAWhile(gauges.accountsLocked),
+        outbox: forAWhile(gauges.outbox),
       };
     },
     watchProcess: () => collectDefaultMetrics({ register: registry }),
@@ -134,8 +147,8 @@ export function createMetrics(): Metrics {
 }
 
 /** Monotonic time, since this is about how long ago something was asked. */
-function forAWhile(read: () => Promise<number>): () => Promise<number> {
-  let last: { atMs: number; value: Promise<number> } | undefined;
+function forAWhile<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  let last: { atMs: number; value: Promise<Value> } | undefined;
   return () => {
     const atMs = performance.now();
     if (!last || atMs - last.atMs > STALE_MS) {

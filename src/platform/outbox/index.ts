@@ -9,7 +9,7 @@ import type { Logger } from '../log/index.js';
 import { createOutboxRepository } from './repository.js';
 import { createOutboxService, type Outbox } from './service.js';
 
-export type { Delivery, GivenUp, Outbox } from './service.js';
+export type { Delivery, GivenUp, Outbox, Waiting } from './service.js';
 
 export function createOutbox({ db, sealer, log }: { db: Database; sealer: Sealer; log: Pick<Logger, 'warn' | 'error'> }): Outbox {
   return createOutboxService({ repository: createOutboxRepository({ db }), sealer, log });

@@ -1,3 +1,4 @@
+import { nowDate } from '../clock.js';
 import { type Database, noSql, type Sql, sql, sqlList, type Transaction } from '../db/index.js';
 
 export type OutboxRow = {
@@ -65,6 +66,24 @@ export function createOutboxRepository({ db }: { db: Database }) {
         orderBy: { createdAt: 'desc' },
         take: limit,
       });
+    },
+    /** What is still tried, by topic: how many, and since when the oldest. */
+    async listWaiting(): Promise<{ topic: string; messages: number; since: Date; lastError: string | null }[]> {
+      const waiting = { nextAttemptAt: { not: null } };
+      const topics = await client.outboxMessage.groupBy({
+        ...{ by: ['topic'], where: waiting, _count: { _all: true }, _min: { createdAt: true } },
+        orderBy: { topic: 'asc' },
+      });
+      return Promise.all(
+        topics.map(async ({ topic, _count, _min }) => {
+          const failed = await client.outboxMessage.findFirst({
+            where: { topic, ...waiting, lastError: { not: null } },
+            orderBy: { createdAt: 'asc' },
+            select: { lastError: true },
+          });
+          return { topic, messages: _count._all, since: _min.createdAt ?? nowDate(), lastError: failed?.lastError ?? null };
+        }),
+      );
     },
     /** @returns how many were given up and are tried again */
     revive(ids: readonly string[] | undefined, at: Date): Promise<number> {

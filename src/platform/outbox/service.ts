@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { addSeconds, nowDate } from '../clock.js';
+import { addSeconds, now, nowDate } from '../clock.js';
 import { randomId, type Sealer } from '../crypto/index.js';
 import type { Sql, Transaction } from '../db/index.js';
 import type { Logger } from '../log/index.js';
@@ -10,6 +10,9 @@ import type { OutboxRepository, OutboxRow } from './repository.js';
 export type Delivery = (message: { id: string; recipient: string; payload: unknown; attempt: number }) => Promise<void>;
 
 export type GivenUp = { id: string; topic: string; recipient: string; attempts: number; createdAt: Date; lastError: string | null };
+
+/** What is still tried of one topic. @property lastError of the oldest message that has failed; null: none has */
+export type Waiting = { topic: string; messages: number; since: Date; lastError: string | null };
 
 export type Outbox = {
   /**
@@ -35,6 +38,10 @@ export type Outbox = {
   idle(): Promise<void>;
   /** Newest first. */
   listGivenUp(options?: { topic?: string; limit?: number }): Promise<GivenUp[]>;
+  /** What waits for its first attempt or the next, by topic. */
+  listWaiting(): Promise<Waiting[]>;
+  /** The same as two numbers, for whoever watches: how many, and how long the oldest has waited. */
+  measure(): Promise<{ waiting: number; oldestSeconds: number }>;
   /** Tries again what was given up. @param ids undefined: all */
   retry(ids?: readonly string[]): Promise<number>;
 };
@@ -156,6 +163,15 @@ export function createOutboxService({
     },
     async listGivenUp({ topic, limit = 50 } = {}) {
       return (await repository.listGivenUp(topic, limit)).map(({ payload: _payload, nextAttemptAt: _due, ...row }) => row);
+    },
+    listWaiting: repository.listWaiting,
+    async measure() {
+      const topics = await repository.listWaiting();
+      const oldest = Math.min(...topics.map(({ since }) => since.getTime()));
+      return {
+        waiting: topics.reduce((sum, { messages }) => sum + messages, 0),
+        oldestSeconds: topics.length > 0 ? Math.max(0, (now() - oldest) / 1000) : 0,
+      };
     },
     async retry(ids) {
       const revived = await repository.revive(ids, nowDate());
