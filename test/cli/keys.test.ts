@@ -69,6 +69,8 @@ describe('beside a running server', () => {
     const [signer] = signingKeys.current().active;
     await latchkey.json(['keys', 'rotate', '--force', '--yes']);
     await db.client.signingKey.delete({ where: { kid: signer?.kid ?? '' } });
+    // What the server signs from here on is signed by a key that is there.
+    await server.services.changes.poll();
     const { code, stdout } = await latchkey.run(['keys', 'rehearse', '--json']);
     expect(code).toBe(1);
     const { wouldFail, liveTokens } = JSON.parse(stdout);

@@ -219,6 +219,7 @@ describe.each(databases)('a JWT access token on %s', (provider) => {
       expect(await active(shop, token)).toBe(false);
       expect(await refusalOf(oidc.fetchUserInfo(shop.config, opaque.access_token, accountId))).toMatchObject({ error: 'invalid_token' });
       expect(await refusalOf(oidc.refreshTokenGrant(shop.config, opaque.refresh_token ?? ''))).toMatchObject({ error: 'invalid_grant' });
+      await server.services.audit.flush();
       const events = await server.services.db.client.auditEvent.findMany({ where: { type: 'grant.revoked', clientId: 'shop' } });
       expect(events.some(({ detail }) => detail?.includes(String(decodeJwt(token).grant_id)))).toBe(true);
     });
