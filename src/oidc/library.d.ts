@@ -21,3 +21,11 @@ declare module 'oidc-provider/lib/helpers/router.js' {
     options: Register;
   }
 }
+
+/** What introspection and revocation do before they look for a token. */
+declare module 'oidc-provider/lib/shared/reject_structured_tokens.js' {
+  import type { Step } from 'oidc-provider/lib/helpers/router.js';
+
+  const rejectStructuredTokens: Step;
+  export default rejectStructuredTokens;
+}

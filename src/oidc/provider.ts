@@ -1,7 +1,7 @@
 import type { Configuration, Provider } from 'oidc-provider';
 import type { Logger } from '../platform/log/index.js';
 import type { TokenWrites } from './adapter/index.js';
-import './plain-contexts.js';
+import './route-steps.js';
 import './refusal-stacks.js';
 import './request-storage.js';
 import { createExchangingProvider } from './stored-at-once.js';
