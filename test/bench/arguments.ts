@@ -36,7 +36,7 @@ Ours and bare oidc-provider (in-memory adapter, same key size, clients and claim
 
   --operation NAME   one or several, with commas: ${names.join(', ')}
   --database NAME    sqlite, postgresql, or both (the default)
-  --workers N        processes of ours (needs postgresql when above 1); N,M: so many take turns with so many, each process with as many connections, and so do as many that share nothing
+  --workers N        processes of ours (needs postgresql when above 1); N,M: so many take turns with so many, instead of with the yardstick, and with as many separate installations; each process has as many connections
   --duration S       seconds measured for each operation and side (default 6), in slices of 1 s, after a warm-up of 10,000 operations
   --growth           a full database against an empty one: 1,000,000 accounts, 5,000,000 token rows
   --accounts N, --tokens N   how full

@@ -102,7 +102,7 @@ async function fieldsOf(plan: Plan, { set, opened, folder }: Opening & { folder:
   return [await workersField(plan, fewer, { set, opened })];
 }
 
-/** Fewer processes with more of them, and with as many installations that share nothing: what those take more is what the machine takes. */
+/** Fewer processes with more of them, and with as many separate installations: what those take more is what the machine takes. */
 async function workersField({ databases, workers }: Plan, fewer: number, { set, opened }: Opening): Promise<Field> {
   const field: Field = [];
   for (const database of databases) {

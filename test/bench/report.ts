@@ -57,16 +57,16 @@ export function table(figures: readonly Figures[], yardstick = 'yardstick'): str
     .join('\n');
 }
 
-/** Installations of one process each, which share nothing. */
+/** Installations of one process each, with databases of their own. */
 export const apartOf = (database: string) => `${database} apart`;
 
-/** How much more processor time an operation takes with more processes, and how much more it takes where they share nothing. */
+/** How much more processor time an operation takes with more processes, and how much more it takes where they know nothing of each other. */
 export function rises(figures: readonly Figures[]): string[] {
   const percent = (ratio: number) => `${ratio > 1 ? '-' : '+'}${Math.abs(Math.round(100 / ratio - 100))} %`;
   return figures.flatMap(({ operation, database, cpu_ratio: together }) => {
     const apart = figures.find((each) => each.operation === operation && each.database === apartOf(database))?.cpu_ratio;
     if (apart === undefined) return [];
-    return [`${operation}: ${percent(together)}; as many that share nothing ${percent(apart)}; for sharing ${percent(together / apart)}`];
+    return [`${operation}: ${percent(together)}; as many apart ${percent(apart)}; for working together ${percent(together / apart)}`];
   });
 }
 

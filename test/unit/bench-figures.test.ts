@@ -31,14 +31,14 @@ describe('what the measurements say', () => {
     expect(figures).toMatchObject({ cpu_ratio: 0.5, cpu_ratio_spread: [0.4, 0.5], ratio: 1, rounds: 3 });
   });
 
-  test('what more processes take is told beside what those that share nothing take', () => {
+  test('what more processes take is told beside what separate installations take', () => {
     const of = (database: string, more: number, one: number) =>
       compare({ operation: 'userinfo', database, workers: 2 }, measured('more', [[100, 0, more]]), measured('one', [[100, 0, one]]));
     expect(rises([of('postgresql', 24, 20), of(apartOf('postgresql'), 12, 10)])).toEqual([
-      'userinfo: +20 %; as many that share nothing +20 %; for sharing +0 %',
+      'userinfo: +20 %; as many apart +20 %; for working together +0 %',
     ]);
     expect(rises([of('postgresql', 22, 20), of(apartOf('postgresql'), 9, 10)])).toEqual([
-      'userinfo: +10 %; as many that share nothing -10 %; for sharing +22 %',
+      'userinfo: +10 %; as many apart -10 %; for working together +22 %',
     ]);
   });
 

@@ -38,7 +38,7 @@ export function sha256(value: string): string {
 
 /**
  * HMAC-SHA-256, base64url: for values too short to hide behind a bare hash (user codes, addresses).
- * @param key no Buffer, which OpenSSL would take in again for each text (on Node 24 that costs more than the HMAC), and a log could show
+ * @param key no Buffer, which would be imported anew for each text (on Node 24 that costs more than the HMAC), and which a log could show
  */
 export function hmacSha256(key: KeyObject, value: string): string {
   return createHmac('sha256', key).update(value).digest('base64url');

@@ -24,7 +24,7 @@ export type Sealer = {
 /** @param key 32 bytes */
 export function createSealer(key: Buffer): Sealer {
   if (key.length !== 32) throw new TypeError('a sealing key is 32 bytes');
-  // A Buffer would be taken in again for each text.
+  // A Buffer would be imported anew for each text.
   const secretKey = createSecretKey(key);
   return {
     seal(plaintext, context) {
