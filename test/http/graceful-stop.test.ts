@@ -6,6 +6,8 @@ import { freePort } from '../support/ports.js';
 
 const HOST = '127.0.0.1';
 const TIMEOUT_MS = 7_000;
+/** Before everything quiet is cut off, which takes two seconds and asks nobody whether a request has arrived. */
+const BEFORE_CUT_MS = 1_900;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 const opened: net.Socket[] = [];
@@ -67,11 +69,13 @@ it('a request that has arrived when idle connections are closed is answered, alt
   const { server, port } = await start();
   const [kept, idle, opened] = [await connectAndAsk(port), await connectAndAsk(port), await connect(port)];
   const finished = server.close({ timeoutMs: TIMEOUT_MS });
-  await delay(500);
-  // The request lies in the kernel while the process does something else, until after the moment of closing.
+  await delay(100);
+  // The request lies in the kernel while the process does something else, until after the moment of closing. From here the event loop comes to its
+  // timers first; from within a timer it would come to the network first, and a server that does not look there would lose nothing either.
+  await new Promise((resolve) => setImmediate(resolve));
   kept.send();
   opened.send();
-  const until = performance.now() + 1_000;
+  const until = performance.now() + 1_200;
   while (performance.now() < until);
   expect(await finished).toBe(true);
   await expect.poll(() => kept.closed() && idle.closed() && opened.closed()).toBe(true);
@@ -101,7 +105,7 @@ it('what stays idle holds a stop up for little more than a second, and nothing d
   const [kept, opened] = [await connectAndAsk(busy.port), await connect(busy.port)];
   const told = performance.now();
   expect(await busy.server.close({ timeoutMs: TIMEOUT_MS })).toBe(true);
-  expect(performance.now() - told).toBeLessThan(TIMEOUT_MS);
+  expect(performance.now() - told).toBeLessThan(BEFORE_CUT_MS);
   await expect.poll(() => kept.closed() && opened.closed()).toBe(true);
   const empty = await start();
   const emptyTold = performance.now();
