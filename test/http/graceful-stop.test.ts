@@ -1,5 +1,7 @@
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, it } from 'vitest';
 import { createGracefulServer, type GracefulServer } from '../../src/platform/http/index.js';
 import { freePort } from '../support/ports.js';
@@ -111,4 +113,22 @@ it('what stays idle holds a stop up for little more than a second, and nothing d
   const emptyTold = performance.now();
   expect(await empty.server.close({ timeoutMs: TIMEOUT_MS })).toBe(true);
   expect(performance.now() - emptyTold).toBeLessThan(900);
+});
+
+it('nothing of a server is left once it is closed', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const open = async () => {
+    const handle = () => undefined;
+    const server = createGracefulServer(handle);
+    await server.listen(0, HOST);
+    expect(await server.close({ timeoutMs: TIMEOUT_MS })).toBe(true);
+    return new WeakRef(handle);
+  };
+  const handles = await Promise.all(Array.from({ length: 5 }, open));
+  const held = () => {
+    collect();
+    return handles.filter((handle) => handle.deref()).length;
+  };
+  await expect.poll(held).toBe(0);
 });

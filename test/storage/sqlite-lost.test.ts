@@ -55,7 +55,8 @@ describe('a ROLLBACK that fails on SQLite', () => {
     const outcomes = await Promise.allSettled(writes);
     expect(performance.now() - began).toBeLessThan(200);
     expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['rejected']));
-    await expect(own.write(insertion('after'))).rejects.toMatchObject({ code: 'SQLITE_IOERR' });
+    const error = { code: 'SQLITE_IOERR', message: 'SQLITE_IOERR: a transaction could not be undone' };
+    await expect(own.write(insertion('after'))).rejects.toMatchObject(error);
     await expect(own.client.transaction('deferred')).rejects.toMatchObject({ code: 'SQLITE_IOERR' });
     const read = new Promise((resolve) => own.readAll({ sql: 'SELECT * FROM roles', args: [] }, resolve));
     expect(await read).toMatchObject({ code: 'SQLITE_IOERR' });
@@ -84,6 +85,17 @@ describe('a ROLLBACK that fails on SQLite', () => {
     await transaction.rollback();
     await expect(waiting).rejects.toMatchObject({ code: 'SQLITE_IOERR' });
     expect(lost).toHaveBeenCalledTimes(1);
+    expect(await names()).toEqual([]);
+  });
+
+  it('leaves nothing to do where the connection was closed meanwhile, and the process goes on', async () => {
+    const transaction = await own.client.transaction('deferred');
+    await transaction.execute(insertion('a'));
+    const waiting = own.write(insertion('b'));
+    own.client.close();
+    await transaction.rollback();
+    await expect(waiting).rejects.toThrow();
+    expect(lost).not.toHaveBeenCalled();
     expect(await names()).toEqual([]);
   });
 });

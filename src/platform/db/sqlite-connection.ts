@@ -103,7 +103,7 @@ export function openSqliteConnection({
    * collector, so the file would stay locked, for every process; and this one would commit to a transaction that nobody can end.
    */
   function lose(cause: unknown): void {
-    const lost = new LibsqlError('SQLITE_IOERR: a transaction could not be undone', 'SQLITE_IOERR', undefined, undefined, cause as Error);
+    const lost = new LibsqlError('a transaction could not be undone', 'SQLITE_IOERR', undefined, undefined, cause as Error);
     statements.refuseAll(lost);
     onLost(lost);
   }

@@ -113,7 +113,8 @@ export function openSqliteStatements(file: string, { timeout }: { timeout: numbe
       if (refusal) throw refusal;
       connection.exec(text);
     },
-    isInTransaction: () => connection.inTransaction,
+    // Asked after it was closed, the library would end the process.
+    isInTransaction: () => connection.open && connection.inTransaction,
     refuseAll(error) {
       refusal = error;
     },

@@ -100,9 +100,11 @@ export function createGracefulServer(handle: (request: IncomingMessage, response
           clearTimeout(cut);
           clearTimeout(idle);
           clearInterval(watch);
+          // Ends Node's looking for slow requests, which would keep the server in memory.
+          server.close();
           resolve(byItself);
         };
-        // An HTTP server's own `close` closes idle connections at once.
+        // An HTTP server's own `close` closes idle connections at once, so it comes last.
         net.Server.prototype.close.call(server, closed);
       });
     },
