@@ -85,7 +85,12 @@ export async function diffModels(engineModule, provider, from, to) {
 /** The newest migration that is not asked whom it keeps waiting: it is from before the rule. */
 const NEWEST_BEFORE_LOCK_RULE = '20261128043909';
 /** Tables that grow with use: what locks them while it reads them through keeps everybody waiting. */
-const LARGE_TABLES = ['artifacts', 'grants', 'sessions', 'audit_events', 'accounts', 'consents'];
+const LARGE_TABLES = [
+  ...['artifacts', 'grants', 'sessions', 'consents', 'audit_events', 'explanations', 'outbox_messages', 'limit_counters'],
+  ...['accounts', 'account_roles', 'sign_in_devices', 'one_time_tokens', 'api_keys'],
+];
+
+const BUILD_FIRST = 'Build first, drop last; one that keeps its name is built under another, and renamed once the old one is dropped.';
 
 /**
  * What a migration of PostgreSQL does that keeps requests waiting for as long as an index takes. A migration is one transaction, so a lock is
@@ -101,7 +106,7 @@ export function findLockFaults(sql) {
   for (const [index, line] of lines.entries()) {
     dropped ??= /^\s*DROP INDEX\b/i.test(line) ? line.trim() : undefined;
     if (!/^\s*CREATE (UNIQUE )?INDEX\b/i.test(line)) continue;
-    if (dropped) faults.push(`"${dropped}" comes before "${line.trim()}": readers would wait while it is built. Build first, drop last.`);
+    if (dropped) faults.push(`"${dropped}" comes before "${line.trim()}": readers would wait while it is built. ${BUILD_FIRST}`);
     const [, table] = /\bON (?:ONLY )?"?(\w+)"?/i.exec(lines.slice(index).join(' ')) ?? [];
     if (!LARGE_TABLES.includes(table) || created.has(table) || /^-- Locks: \S/.test(lines[index - 1] ?? '')) continue;
     faults.push(`"${line.trim()}" keeps the writers of ${table} waiting: measure it, and say so in a line "-- Locks: ..." before it.`);

@@ -1,10 +1,15 @@
 import type { Figures } from './figures.js';
 import { operations } from './operations.js';
+import { apartOf } from './report.js';
 
 const WIDTH = 760;
 const LEFT = 250;
 const BAR = 11;
-const COLORS: Record<string, string> = { sqlite: '#14615a', postgresql: '#3b6ea5' };
+const COLORS: Record<string, string> = {
+  ...{ sqlite: '#14615a', postgresql: '#3b6ea5' },
+  ...{ [apartOf('sqlite')]: '#7fb3ad', [apartOf('postgresql')]: '#9dbbdb' },
+};
+const titleOf = (database: string) => database.replace('sqlite', 'SQLite').replace('postgresql', 'PostgreSQL');
 
 const escapeText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
@@ -32,8 +37,8 @@ export function chartOf(figures: readonly Figures[], caption: string): string {
   const one = (LEFT + scale).toFixed(1);
   const legend = [...new Set(compared.map(({ database }) => database))]
     .map((database, index) => {
-      const x = LEFT + index * 110;
-      return `<rect x="${x}" y="34" width="10" height="10" rx="2" fill="${COLORS[database] ?? '#777'}"/><text x="${x + 15}" y="43">${database === 'sqlite' ? 'SQLite' : 'PostgreSQL'}</text>`;
+      const x = LEFT + index * 125;
+      return `<rect x="${x}" y="34" width="10" height="10" rx="2" fill="${COLORS[database] ?? '#777'}"/><text x="${x + 15}" y="43">${titleOf(database)}</text>`;
     })
     .join('');
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y + 30}" viewBox="0 0 ${WIDTH} ${y + 30}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="Processor time of bare oidc-provider over ours">

@@ -106,10 +106,10 @@ async function fieldsOf(plan: Plan, { set, opened, folder }: Opening & { folder:
 async function workersField({ databases, workers }: Plan, fewer: number, { set, opened }: Opening): Promise<Field> {
   const field: Field = [];
   for (const database of databases) {
-    const against = await opened(start(await set(`workers_${fewer}`, database, fewer)));
-    field.push({ side: await opened(start(await set(`workers_${workers}`, database))), against, database });
+    const against = await opened(start(await set(`against_${fewer}_${database}`, database, fewer)));
+    field.push({ side: await opened(start(await set(`workers_${workers}_${database}`, database))), against, database });
     const apart = [];
-    for (let index = 0; index < workers; index++) apart.push(await set(`apart_${index}`, database, 1));
+    for (let index = 0; index < workers; index++) apart.push(await set(`apart_${index}_${database}`, database, 1));
     field.push({ side: await opened(start(...(apart as [Installation]))), against, database: apartOf(database) });
   }
   return field;

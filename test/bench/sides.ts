@@ -34,13 +34,9 @@ const PROCESS = {
 
 export async function openYardstick(folder: string): Promise<Side> {
   const [port, meters] = [await freePort(), await openMeters()];
-  const server = await startServer({
-    script: yardstickScript,
-    env: { PORT: String(port), NODE_ENV: 'production', ...PROCESS },
-    meterPort: meters.port,
-    logFile: path.join(folder, 'yardstick.log'),
-  });
-  return sideOf('yardstick', 'yardstick', { processes: 1, ports: [port], meters, servers: [server] });
+  const env = { PORT: String(port), NODE_ENV: 'production', ...PROCESS };
+  const servers = await startAll(meters, [{ script: yardstickScript, env, logFile: path.join(folder, 'yardstick.log') }]);
+  return sideOf('yardstick', 'yardstick', { processes: 1, ports: [port], meters, servers });
 }
 
 /** The server as it is built, with what an operator would set. Its files are in a folder of its own. */
@@ -108,13 +104,26 @@ export async function install({
 /** @param others share the requests with it, and know nothing of each other */
 export async function start(installation: Installation, ...others: Installation[]): Promise<Side> {
   const [meters, all] = [await openMeters(), [installation, ...others]];
-  const servers: Started[] = [];
-  for (const { env, folder } of all) {
-    const logFile = path.join(folder, 'server.log');
-    servers.push(await startServer({ script: path.join(root, 'dist', 'main.js'), env, meterPort: meters.port, logFile }));
-  }
+  const script = path.join(root, 'dist', 'main.js');
+  const servers = await startAll(
+    meters,
+    all.map(({ env, folder }) => ({ script, env, logFile: path.join(folder, 'server.log') })),
+  );
   const processes = all.reduce((total, { env }) => total + Number(env.WORKERS ?? 1), 0);
   return sideOf(installation.name, 'ours', { processes, ports: all.map(({ env }) => Number(env.PORT)), meters, servers });
+}
+
+/** One after the other. @throws when one does not start; nothing is left running then, since there is no side yet that could be stopped */
+async function startAll(meters: Meters, all: readonly { script: string; env: Record<string, string>; logFile: string }[]) {
+  const servers: Started[] = [];
+  try {
+    for (const each of all) servers.push(await startServer({ ...each, meterPort: meters.port }));
+    return servers;
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.stop()));
+    meters.close();
+    throw error;
+  }
 }
 
 function sideOf(

@@ -14,8 +14,8 @@ const hasRoom = (folder: string) => {
 };
 
 /**
- * Has every temporary file of this process and of those it starts lie in one folder: in memory when asked and where there is room, unless
- * TMPDIR says where. Tests make and drop hundreds of databases, of 300 files each on PostgreSQL; on ext4 without a journal each new file has to look
+ * Has what this process, and those that inherit its environment, put into the system's folder of temporary files lie in one folder: in memory
+ * when asked and where there is room, unless TMPDIR says where. Tests make and drop hundreds of databases, of 300 files each on PostgreSQL; on ext4 without a journal each new file has to look
  * past all that were deleted a while ago, which took a fifth of a whole run.
  * @returns how to get rid of the folder
  */

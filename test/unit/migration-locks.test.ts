@@ -12,6 +12,8 @@ describe('a migration of PostgreSQL', () => {
     const drop = 'DROP INDEX "artifacts_old_idx";';
     expect(findLockFaults([drop, LOCKS, CREATE].join('\n'))).toEqual([expect.stringContaining('Build first, drop last')]);
     expect(findLockFaults([LOCKS, CREATE, '', '-- DropIndex', drop].join('\n'))).toEqual([]);
+    const renamed = 'ALTER INDEX "artifacts_kind_idx" RENAME TO "artifacts_old_idx";';
+    expect(findLockFaults([LOCKS, CREATE, drop, renamed].join('\n'))).toEqual([]);
     const shipped = readFileSync('prisma/postgresql/migrations/20261128043909_partial_indexes/migration.sql', 'utf8');
     expect(findLockFaults(shipped).filter((fault) => fault.includes('drop last'))).toHaveLength(9);
   });

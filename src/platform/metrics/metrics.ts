@@ -108,7 +108,7 @@ export function createMetrics(): Metrics {
   );
   gauge(
     'auth_outbox_oldest_message_seconds',
-    'Since when the oldest of them is tried',
+    'Age in seconds of the oldest message that is still tried',
     async (from) => (await from.outbox()).oldestSeconds,
   );
   gauge('auth_signing_key_age_seconds', 'Since when the active key signs', (from) => from.signingKeyAgeSeconds());

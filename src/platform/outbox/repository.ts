@@ -85,6 +85,13 @@ export function createOutboxRepository({ db }: { db: Database }) {
         }),
       );
     },
+    /** What is still tried, of all topics together. */
+    async measureWaiting(): Promise<{ messages: number; since: Date | null }> {
+      const { _count, _min } = await client.outboxMessage.aggregate({
+        ...{ where: { nextAttemptAt: { not: null } }, _count: { _all: true }, _min: { createdAt: true } },
+      });
+      return { messages: _count._all, since: _min.createdAt };
+    },
     /** @returns how many were given up and are tried again */
     revive(ids: readonly string[] | undefined, at: Date): Promise<number> {
       if (ids?.length === 0) return Promise.resolve(0);

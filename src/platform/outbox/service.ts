@@ -40,7 +40,7 @@ export type Outbox = {
   listGivenUp(options?: { topic?: string; limit?: number }): Promise<GivenUp[]>;
   /** What waits for its first attempt or the next, by topic. */
   listWaiting(): Promise<Waiting[]>;
-  /** The same as two numbers, for whoever watches: how many, and how long the oldest has waited. */
+  /** Two numbers of all topics, for whoever watches: how many, and how long the oldest has waited. */
   measure(): Promise<{ waiting: number; oldestSeconds: number }>;
   /** Tries again what was given up. @param ids undefined: all */
   retry(ids?: readonly string[]): Promise<number>;
@@ -166,12 +166,8 @@ export function createOutboxService({
     },
     listWaiting: repository.listWaiting,
     async measure() {
-      const topics = await repository.listWaiting();
-      const oldest = Math.min(...topics.map(({ since }) => since.getTime()));
-      return {
-        waiting: topics.reduce((sum, { messages }) => sum + messages, 0),
-        oldestSeconds: topics.length > 0 ? Math.max(0, (now() - oldest) / 1000) : 0,
-      };
+      const { messages, since } = await repository.measureWaiting();
+      return { waiting: messages, oldestSeconds: since ? Math.max(0, (now() - since.getTime()) / 1000) : 0 };
     },
     async retry(ids) {
       const revived = await repository.revive(ids, nowDate());
