@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EventEmitter, once } from 'node:events';
+import net from 'node:net';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CONNECTION_OPTIONS, endWhenSilent } from '../../src/platform/db/postgresql-silence.js';
 import { createDatabaseUrl } from '../support/database.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
@@ -69,5 +73,55 @@ describe('a PostgreSQL host that vanishes without a word', () => {
     expect((await ask()).status).toBe(200);
     expect(performance.now() - back).toBeLessThan(BOUND_MS);
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+
+    // The connections of before are dead and new ones are not, as after a failover or behind a firewall that forgot them. A statement that is at
+    // work on a new connection goes on.
+    proxy.swallow();
+    proxy.passOn();
+    const [forgotten, ...statements] = await Promise.all([
+      ask(),
+      ...Array.from({ length: 9 }, () => prisma.$queryRaw`SELECT 1 AS done FROM pg_sleep(8)`.catch((error: unknown) => error)),
+    ]);
+    expect(performance.now() - back).toBeLessThan(2 * BOUND_MS);
+    expect([200, 503]).toContain(forgotten.status);
+    expect(statements.some((statement) => statement instanceof Error)).toBe(true);
+    expect(statements).toContainEqual([{ done: 1 }]);
+    expect((await ask()).status).toBe(200);
+  });
+
+  it('leaves statements alone when a new connection cannot be tried, or another one is answered', async () => {
+    const silent = net.createServer((socket) => socket.on('error', () => undefined).resume());
+    const refusing = net.createServer((socket) => socket.on('error', () => undefined).on('data', () => socket.write('E')));
+    const ports = await Promise.all(
+      [silent, refusing].map(async (one) => {
+        await once(one.listen(0, '127.0.0.1'), 'listening');
+        return (one.address() as net.AddressInfo).port;
+      }),
+    );
+    const connection = () => ({ readyForQuery: false, processID: 1, connection: { stream: { bytesRead: 7, destroy: vi.fn() } } });
+    const watch = (address: string, ...connections: ReturnType<typeof connection>[]) => {
+      const pool = new EventEmitter();
+      endWhenSilent(pool as unknown as pg.Pool, { connectionString: address, ...CONNECTION_OPTIONS });
+      for (const one of connections) pool.emit('connect', one);
+      return () => {
+        for (const one of connections) pool.emit('remove', one);
+      };
+    };
+    const [nameless, refused, long, busy, dead] = Array.from({ length: 5 }, connection) as [Fake, Fake, Fake, Fake, Fake];
+    type Fake = ReturnType<typeof connection>;
+    const stops = [
+      watch('postgresql://u:p@no-such-host.invalid/db', nameless),
+      watch(`postgresql://u:p@127.0.0.1:${ports[1]}/db?sslmode=require`, refused),
+      watch(`postgresql://u:p@127.0.0.1:${ports[0]}/db`, long, busy),
+      watch(`postgresql://u:p@127.0.0.1:${ports[0]}/db`, dead),
+    ];
+    const answering = setInterval(() => (busy.connection.stream.bytesRead += 1), 100);
+    await vi.waitFor(() => expect(dead.connection.stream.destroy).toHaveBeenCalled(), { timeout: BOUND_MS, interval: 100 });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    clearInterval(answering);
+    for (const stop of stops) stop();
+    silent.close();
+    refusing.close();
+    for (const one of [nameless, refused, long, busy]) expect(one.connection.stream.destroy).not.toHaveBeenCalled();
   });
 });
