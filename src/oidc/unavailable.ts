@@ -1,10 +1,13 @@
-import { type Adapter, type ErrorOut, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import Provider, { type Adapter, type ErrorOut, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { unavailableError } from '../platform/db/index.js';
 import type { AppError } from '../platform/errors.js';
 import type { ProviderExtension } from './provider.js';
 
 /** The library's own do not say when. */
 type Unavailable = errors.TemporarilyUnavailable & { retryAfterSeconds?: number };
+
+/** When to come again, by request: the library makes the answer from what such an error says in words. */
+const retryAfter = new WeakMap<object, number>();
 
 /** An error that says when to come again, in the library's words. */
 export function asOAuthError(error: AppError): Unavailable {
@@ -14,6 +17,7 @@ export function asOAuthError(error: AppError): Unavailable {
   answer.statusCode = 503;
   answer.cause = error.cause;
   answer.retryAfterSeconds = error.retryAfterSeconds ?? 1;
+  if (Provider.ctx) retryAfter.set(Provider.ctx.req, answer.retryAfterSeconds);
   return answer;
 }
 
@@ -57,17 +61,17 @@ export const answerUnavailable: ProviderExtension = (provider: Provider) => {
     if (unavailable) refuse(ctx, unavailable);
   });
   provider.use((ctx, next) => {
-    const sayWhen = (seconds: number) => {
+    const sayWhen = (seconds = retryAfter.get(ctx.req) ?? RETRY_AFTER_SECONDS) => {
       if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', String(seconds));
     };
     return next().then(
-      () => sayWhen(RETRY_AFTER_SECONDS),
+      () => sayWhen(),
       (error: unknown) => {
         const unavailable = error instanceof errors.TemporarilyUnavailable ? (error as Unavailable) : undefined;
         const answer = unavailable ?? fromDatabase(error);
         if (!answer || ctx.headerSent) throw error;
         refuse(ctx as KoaContextWithOIDC, answer);
-        sayWhen(answer.retryAfterSeconds ?? RETRY_AFTER_SECONDS);
+        sayWhen(answer.retryAfterSeconds);
       },
     );
   });

@@ -132,7 +132,7 @@ describe.each([
       const response = await getToken();
       statuses.push(response.status);
       if (response.status === 503) {
-        expect(response.headers.has('retry-after')).toBe(true);
+        expect(response.headers.get('retry-after')).toBe('30');
         expect(await response.json()).toMatchObject({ error: 'temporarily_unavailable' });
       }
     }

@@ -1,5 +1,5 @@
+import { errors } from 'oidc-provider';
 import { sha256 } from '../../platform/crypto/index.js';
-import { troubleOf } from '../../platform/db/index.js';
 import { AppError } from '../../platform/errors.js';
 import type { BackchannelPayload, BackchannelRequests } from '../adapter/index.js';
 import { type AskedScopes, askedScopes } from '../asked-scopes.js';
@@ -85,9 +85,9 @@ export function createQuestions({ holder, requests, contexts, notices, findResou
     for (const [resource, names] of Object.entries(resourceScopes)) made.addResourceScope(resource, names.join(' '));
     return contexts
       .restingOn({ sessionUid: uid }, () => made.save())
-      .catch((cause) => {
-        // A database that cannot answer has called nothing off.
-        throw troubleOf(cause) ? cause : faultOf('ended', cause);
+      .catch((cause: unknown) => {
+        // Only what it rests on calls a question off; a database that cannot answer does not, nor does a fault of ours.
+        throw cause instanceof errors.InvalidGrant || cause instanceof errors.SessionNotFound ? faultOf('ended', cause) : cause;
       });
   }
 
