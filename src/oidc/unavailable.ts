@@ -55,7 +55,8 @@ const RETRY_AFTER_SECONDS = 2;
  * answer. Every 503 says when to come again; and what fails around an endpoint, as the saving of a session does, is answered like what fails in it.
  */
 export const answerUnavailable: ProviderExtension = (provider: Provider) => {
-  // Told when the answer has been made and not yet sent. Pages are right already, by `renderingUnavailable`.
+  // Told before the answer is sent: by most endpoints when it has been made, by the authorization endpoint before it is rendered. A page that
+  // `renderingUnavailable` has made is no 500 any more; what is made elsewhere, as the device flow's own, is answered as JSON here.
   provider.on('server_error', (ctx, error) => {
     const unavailable = ctx.status === 500 ? fromDatabase(error) : undefined;
     if (unavailable) refuse(ctx, unavailable);
