@@ -87,7 +87,7 @@ export const renderingUnavailable =
     const unavailable = fromDatabase(error);
     if (!unavailable) return render(ctx, out, error);
     ctx.status = 503;
-    return render(ctx, told(unavailable), unavailable);
+    return render(ctx, bodyOf(unavailable), unavailable);
   };
 
 function fromDatabase(error: unknown): Unavailable | undefined {
@@ -95,7 +95,7 @@ function fromDatabase(error: unknown): Unavailable | undefined {
   return unavailable && asOAuthError(unavailable);
 }
 
-const told = ({ error, error_description }: Unavailable): ErrorOut => ({ error, error_description });
+const bodyOf = ({ error, error_description }: Unavailable): ErrorOut => ({ error, error_description });
 
 function refuse(ctx: KoaContextWithOIDC, unavailable: Unavailable): void {
   // A code that could not be kept, or a session that was not saved, must not be handed out.
@@ -103,5 +103,5 @@ function refuse(ctx: KoaContextWithOIDC, unavailable: Unavailable): void {
   ctx.remove('Set-Cookie');
   ctx.status = 503;
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = told(unavailable);
+  ctx.body = bodyOf(unavailable);
 }

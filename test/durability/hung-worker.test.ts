@@ -1,38 +1,19 @@
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ensureBuilt } from '../support/built.js';
-import { createDatabaseUrl } from '../support/database.js';
-import { freePort } from '../support/ports.js';
-import { type ServerChild, startServerChild } from '../support/server-child.js';
+import { describe, expect, it } from 'vitest';
+import { childrenOf, superviseServers } from '../support/supervised-servers.js';
 
 /** Half a minute without an answer, noticed at the next of the looks that are five seconds apart. */
 const KILLED_WITHIN_MS = 45_000;
 /** The connections that the supervisor can give to a worker that hangs: it waits until one is taken before it gives the next. */
 const GIVEN_TO_ONE = 1;
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 const until = (condition: () => boolean, timeout: number) => expect.poll(condition, { timeout, interval: 50 }).toBe(true);
 
-let database: Awaited<ReturnType<typeof createDatabaseUrl>>;
-const running: ServerChild[] = [];
-beforeAll(async () => {
-  await ensureBuilt();
-  database = await createDatabaseUrl('postgresql', 'server');
-});
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((child) => child.kill()));
-});
-afterAll(() => database.drop());
+const startServer = superviseServers();
 
 async function start() {
-  const port = await freePort();
-  const child = await startServerChild({
-    ...{ DATABASE_URL: database.url, DATA_DIR: '/tmp', HOST: 'localhost', PORT: String(port), METRICS_PORT: '', WORKERS: '2' },
-  });
-  running.push(child);
+  const { child, port } = await startServer({ METRICS_PORT: '', WORKERS: '2' });
   await until(() => child.output().includes('all workers are ready'), 60_000);
   const asks = () => fetch(`http://localhost:${port}/livez`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(3_000) });
   return { child, port, asks };

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ensureBuilt } from '../support/built.js';
+import { describe, expect, it } from 'vitest';
 import { createDatabaseUrl } from '../support/database.js';
 import { freePort } from '../support/ports.js';
-import { type ServerChild, startServerChild } from '../support/server-child.js';
+import type { ServerChild } from '../support/server-child.js';
+import { childrenOf, superviseServers } from '../support/supervised-servers.js';
 
 type Line = { msg: string; worker?: number | string } & Record<string, unknown>;
 const linesOf = (child: ServerChild): Line[] =>
@@ -23,29 +23,12 @@ const until = async (condition: () => boolean | Promise<boolean>, timeoutMs = 60
   }
 };
 
-/** The processes that a process has started. */
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-
-let database: Awaited<ReturnType<typeof createDatabaseUrl>>;
-const running: ServerChild[] = [];
-beforeAll(async () => {
-  await ensureBuilt();
-  database = await createDatabaseUrl('postgresql', 'server');
-});
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((child) => child.kill()));
-});
-afterAll(() => database.drop());
+const startServer = superviseServers();
 
 async function start(env: Record<string, string> = {}) {
-  const [port, metricsPort] = [await freePort(), await freePort()];
+  const metricsPort = await freePort();
+  const { child, port } = await startServer({ METRICS_PORT: String(metricsPort), ...env });
   const url = `http://localhost:${port}`;
-  const child = await startServerChild({
-    ...{ DATABASE_URL: database.url, DATA_DIR: '/tmp', HOST: 'localhost', PORT: String(port), METRICS_PORT: String(metricsPort) },
-    ...env,
-  });
-  running.push(child);
   if (Number(env.WORKERS) > 1) await until(() => child.output().includes('all workers are ready'));
   const count = async (name: string) => {
     const text = await (await fetch(`http://localhost:${metricsPort}/metrics`)).text();

@@ -5,7 +5,7 @@ import pg from 'pg';
 export const CONNECTION_OPTIONS = {
   /** A request waits so long for a connection; past it, it is told to come again. */
   connectionTimeoutMillis: 10_000,
-  // What stands between forgets connections that are still, often after some minutes and without telling either end.
+  // NAT and load balancers forget idle connections, often after some minutes and without telling either end.
   keepAlive: true,
   keepAliveInitialDelayMillis: 30_000,
 } as const satisfies pg.ClientConfig;
@@ -35,7 +35,7 @@ const NOTHING: Finding = { idle: new Set() };
  * No statement has a time limit, since nobody can tell how long a migration, an import or a clean-up may take. Instead, where one has been
  * unanswered for some seconds, a new connection is tried. Where the network makes none, and no other connection hears anything meanwhile, all
  * are ended and every statement fails. Where one is made, PostgreSQL is asked whether it works for those that wait: a connection whose process
- * is gone (another host took over) or idle (what stands between forgot it) is ended alone. Whatever else happens (no name, no file handle, a
+ * is gone (another host took over) or idle (a firewall on the way forgot it) is ended alone. Whatever else happens (no name, no file handle, a
  * refused certificate or password) says nothing about the statements, and they are left alone. Nothing is done for a statement: once a second
  * it is looked at which connections wait.
  */
@@ -100,7 +100,8 @@ const UNREACHABLE = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNR
 
 /**
  * Which of these processes are gone, or have been idle for longer than we wait. Behind a pooler the numbers are its own, which shows in that of
- * the new connection, and a standby knows nothing of another host: both answer none. A number that was given out again is never that of ours.
+ * the new connection, and a standby knows nothing of another host: both answer none. A number that another
+ * connection has by now is not ours any more, whatever that one does.
  */
 const IDLE = `SELECT asked.pid FROM unnest($1::int[]) AS asked(pid) LEFT JOIN pg_stat_activity AS process ON process.pid = asked.pid
   WHERE pg_backend_pid() = $2 AND NOT pg_is_in_recovery() AND (process.pid IS NULL
